@@ -1,0 +1,71 @@
+/* message.h: a message (RFC 5322, MIME) and how it is written. */
+#ifndef TIDYMAIL_MESSAGE_H
+#define TIDYMAIL_MESSAGE_H
+
+#include <tidymail/error.h>
+#include <tidymail/source.h>
+
+TIDYMAIL_BEGIN_DECLS
+
+typedef struct tidymail_message tidymail_message;
+
+/*
+ * Every setter copies its arguments, takes UTF-8, accepts a NULL message, and returns TIDYMAIL_OK
+ * or the kind of the error: TIDYMAIL_KIND_MESSAGE for bad input, TIDYMAIL_KIND_LOCAL when out of
+ * memory. The first error sticks to the message: later calls change nothing, and the report of a
+ * send says it, with the field and the offset in bytes. CR, LF, NUL and other control bytes are
+ * refused in everything that goes into a header (RFC 5322 2.2); NULL text is refused by name.
+ */
+
+/* A new message; NULL only when out of memory. */
+TIDYMAIL_API tidymail_message *tidymail_message_new(void);
+/* The same with an allocator of the caller's (copied; NULL: the C library's). */
+TIDYMAIL_API tidymail_message *tidymail_message_new_with(const tidymail_allocator *allocator);
+/* Messages are reference-counted: one more owner. Returns `message`. */
+TIDYMAIL_API tidymail_message *tidymail_message_ref(tidymail_message *message);
+/* One owner less; the last one frees. NULL is accepted. */
+TIDYMAIL_API void tidymail_message_free(tidymail_message *message);
+/* Back to an empty message: everything set, and the error, is forgotten. */
+TIDYMAIL_API void tidymail_message_reset(tidymail_message *message);
+/* The error that stuck; NULL while there is none. */
+TIDYMAIL_API const tidymail_error *tidymail_message_error(const tidymail_message *message);
+
+/* From (RFC 5322 3.6.2): one mailbox, "Ann <ann@example.org>" or "ann@example.org". */
+TIDYMAIL_API int tidymail_message_set_from(tidymail_message *message, const char *mailbox);
+/* One mailbox each call. A list is refused with the advice to call once for each. */
+TIDYMAIL_API int tidymail_message_add_to(tidymail_message *message, const char *mailbox);
+TIDYMAIL_API int tidymail_message_add_cc(tidymail_message *message, const char *mailbox);
+/* Bcc: gets the message, appears nowhere in it (RFC 5322 3.6.3). */
+TIDYMAIL_API int tidymail_message_add_bcc(tidymail_message *message, const char *mailbox);
+TIDYMAIL_API int tidymail_message_add_reply_to(tidymail_message *message, const char *mailbox);
+TIDYMAIL_API int tidymail_message_set_subject(tidymail_message *message, const char *subject);
+/* The plain text body. With an HTML body too, the message becomes multipart/alternative. Line ends
+ * of any kind become CRLF; NUL and invalid UTF-8 are refused with their offset. */
+TIDYMAIL_API int tidymail_message_set_text(tidymail_message *message, const char *text);
+TIDYMAIL_API int tidymail_message_set_html(tidymail_message *message, const char *html);
+/* One more header field, after those above, in the order of the calls. Names that tidymail writes
+ * itself (From, To, Date, MIME-Version, Content-Type, ...) and Bcc are refused, with the function
+ * to use instead; Message-ID, Date, Sender and In-Reply-To/References are accepted and checked. */
+TIDYMAIL_API int tidymail_message_add_header(tidymail_message *message, const char *name,
+                                             const char *value);
+/* A ready-made message instead of all the above: header, empty line, body. Bcc fields are removed,
+ * line ends made CRLF, nothing else is changed. Without set_envelope_* the envelope is taken from
+ * its From (or Sender), To, Cc and Bcc. `bytes` may hold any byte but NUL. */
+TIDYMAIL_API int tidymail_message_set_raw(tidymail_message *message, const void *bytes,
+                                          size_t length);
+/* The envelope (RFC 5321 2.3.1), where it differs from the header: the reverse-path ("" is the
+ * null reverse-path <>, RFC 5321 4.5.5) and the recipients, addr-spec only. One recipient added
+ * here replaces all those of the header. */
+TIDYMAIL_API int tidymail_message_set_envelope_from(tidymail_message *message, const char *address);
+TIDYMAIL_API int tidymail_message_add_envelope_to(tidymail_message *message, const char *address);
+
+/*
+ * The finished message, as it is sent: CRLF line ends, no Bcc, Date and Message-ID filled in (once
+ * for each message: every rendering of it is the same). `source` is filled in; the caller ends it
+ * with source->release(source->context). Returns TIDYMAIL_OK or the kind of the error that stuck.
+ */
+TIDYMAIL_API int tidymail_message_open(tidymail_message *message, tidymail_source *source);
+
+TIDYMAIL_END_DECLS
+
+#endif

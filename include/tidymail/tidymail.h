@@ -1,0 +1,14 @@
+/* tidymail.h: everything an application needs to send mail. */
+#ifndef TIDYMAIL_TIDYMAIL_H
+#define TIDYMAIL_TIDYMAIL_H
+
+#include <tidymail/error.h>
+#include <tidymail/message.h>
+#include <tidymail/report.h>
+#include <tidymail/smtp.h>
+#include <tidymail/source.h>
+#include <tidymail/transport.h>
+#include <tidymail/types.h>
+#include <tidymail/version.h>
+
+#endif

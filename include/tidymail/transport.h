@@ -1,0 +1,69 @@
+/* transport.h: a way to send mail, named by a URL, and the send itself. */
+#ifndef TIDYMAIL_TRANSPORT_H
+#define TIDYMAIL_TRANSPORT_H
+
+#include <tidymail/message.h>
+#include <tidymail/report.h>
+
+TIDYMAIL_BEGIN_DECLS
+
+typedef struct tidymail_transport tidymail_transport;
+
+/*
+ * What can be set beside the URL. Copied at the call; NULL and 0 mean "not set". `options` is an
+ * array of `option_count` strings "name=value" with the names of the URL's query, not escaped;
+ * they beat the URL's. docs/urls.md lists them all.
+ */
+typedef struct tidymail_transport_options {
+    size_t struct_size;         /* TIDYMAIL_TRANSPORT_OPTIONS_INIT fills it */
+    const char *user;           /* instead of the URL's userinfo */
+    const char *password;       /* kept in memory that is wiped */
+    const char *const *options; /* "timeout=20", "tls=none", ... */
+    size_t option_count;
+    tidymail_log_callback log; /* gets the lines of the transcript; nothing is printed without it */
+    void *log_context;
+    int log_level; /* the most talkative level wanted (enum tidymail_log_level) */
+} tidymail_transport_options;
+
+#define TIDYMAIL_TRANSPORT_OPTIONS_INIT                                                            \
+    {                                                                                              \
+        sizeof(tidymail_transport_options), 0, 0, 0, 0, 0, 0, TIDYMAIL_LOG_DEBUG                   \
+    }
+
+/* Opens a transport: smtp://, smtps://, memory:, file:///dir. Nothing is connected yet. Never
+ * prints, never fails visibly: a bad URL or option sticks, and every send reports it. NULL only
+ * when out of memory. `url` may be NULL ("no URL given" sticks). */
+TIDYMAIL_API tidymail_transport *tidymail_transport_open(const char *url,
+                                                         const tidymail_transport_options *options);
+/* The same with an allocator of the caller's (copied; NULL: the C library's). */
+TIDYMAIL_API tidymail_transport *
+tidymail_transport_open_with(const char *url, const tidymail_transport_options *options,
+                             const tidymail_allocator *allocator);
+/* Ends the transport: QUIT where a connection is open, waited for 2 seconds at most. */
+TIDYMAIL_API void tidymail_transport_close(tidymail_transport *transport);
+/* The error of URL or options that stuck; NULL while there is none. A failed send is not one. */
+TIDYMAIL_API const tidymail_error *tidymail_transport_error(const tidymail_transport *transport);
+/* The URL as it may be shown: without its secret. */
+TIDYMAIL_API const char *tidymail_transport_url(const tidymail_transport *transport);
+
+/* Sends, and returns when the result is known. Never NULL; NULL arguments give a failed report.
+ * The message is unchanged and may be sent again. */
+TIDYMAIL_API TIDYMAIL_MUST_USE tidymail_report *tidymail_send(tidymail_transport *transport,
+                                                              tidymail_message *message);
+
+/* `memory:` keeps what was sent, for tests to look at: how many messages, and of one the envelope
+ * and the bytes (`length` may be NULL; a NUL follows them). NULL past the end, and for other
+ * transports. Valid until the transport is closed or cleared. */
+TIDYMAIL_API size_t tidymail_memory_count(const tidymail_transport *transport);
+TIDYMAIL_API const char *tidymail_memory_message(const tidymail_transport *transport, size_t index,
+                                                 size_t *length);
+TIDYMAIL_API const char *tidymail_memory_from(const tidymail_transport *transport, size_t index);
+TIDYMAIL_API size_t tidymail_memory_recipient_count(const tidymail_transport *transport,
+                                                    size_t index);
+TIDYMAIL_API const char *tidymail_memory_recipient(const tidymail_transport *transport,
+                                                   size_t index, size_t recipient);
+TIDYMAIL_API void tidymail_memory_clear(tidymail_transport *transport);
+
+TIDYMAIL_END_DECLS
+
+#endif
