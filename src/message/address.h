@@ -1,0 +1,53 @@
+/*
+ * address.h: mailboxes of RFC 5322 section 3.4, read strictly, with the reason and the place where
+ * one is not right. Comments are understood and dropped. UTF-8 is taken as RFC 6532 takes it;
+ * a domain that is not ASCII becomes its A-labels (UTS 46, non-transitional).
+ */
+#ifndef TDM_MESSAGE_ADDRESS_H
+#define TDM_MESSAGE_ADDRESS_H
+
+#include "util/alloc.h"
+
+struct tdm_mailbox {
+    char *name; /* display name in UTF-8 without quotes, NULL where there is none */
+    char *spec; /* addr-spec, ready for the header and the envelope */
+    int utf8;   /* the local part is not ASCII: needs SMTPUTF8 */
+};
+
+struct tdm_mailbox_list {
+    struct tdm_mailbox *items;
+    size_t count;
+    size_t capacity;
+};
+
+/* Why a text is not a mailbox. `reason` is NULL when memory ran out. */
+struct tdm_address_error {
+    size_t offset;
+    const char *reason;
+};
+
+/* RFC 5321 4.5.3.1: 64 for the local part, and 255 (a name of 253) for the domain. */
+#define TDM_LOCAL_PART_MAX 64
+#define TDM_DOMAIN_MAX 253
+
+/* One mailbox, "Ann <ann@example.org>" or "ann@example.org". 0, or -1 and `error` is filled in;
+ * `mailbox` is untouched then. The text holds no control character and is valid UTF-8. */
+int tdm_mailbox_parse(const tidymail_allocator *allocator, const char *text,
+                      struct tdm_mailbox *mailbox, struct tdm_address_error *error);
+/* A list of mailboxes and groups, as in a header field that is already unfolded; appended to
+ * `list`. Names are left out. Empty members are skipped (RFC 5322 4.4). */
+int tdm_mailbox_list_parse(const tidymail_allocator *allocator, const char *text,
+                           struct tdm_mailbox_list *list, struct tdm_address_error *error);
+
+void tdm_mailbox_clear(const tidymail_allocator *allocator, struct tdm_mailbox *mailbox);
+/* Takes `mailbox` over; 0, or -1 when out of memory (then it stays the caller's). */
+int tdm_mailbox_list_add(const tidymail_allocator *allocator, struct tdm_mailbox_list *list,
+                         const struct tdm_mailbox *mailbox);
+void tdm_mailbox_list_clear(const tidymail_allocator *allocator, struct tdm_mailbox_list *list);
+
+/* The part of an addr-spec behind its last "@". */
+const char *tdm_mailbox_domain(const char *spec);
+/* 1 for a byte that an atom may hold (RFC 5322 3.2.3), UTF-8 included. */
+int tdm_is_atext(char c);
+
+#endif

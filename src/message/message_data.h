@@ -1,0 +1,131 @@
+/*
+ * message_data.h: what a message is made of, and what the client room asks of one. A message is
+ * prepared (checked whole, identified, its header rendered) before it is sent; each change undoes
+ * that, but Date, Message-ID and boundary stay the same until a reset.
+ */
+#ifndef TDM_MESSAGE_DATA_H
+#define TDM_MESSAGE_DATA_H
+
+#include <tidymail/message.h>
+
+#include "message/address.h"
+#include "message/blob.h"
+#include "message/body.h"
+#include "report/report_data.h"
+#include "util/date.h"
+
+/* What the writer needs from the world. */
+struct tdm_writer_env {
+    int64_t wall_s;            /* seconds since 1970 */
+    unsigned char random[32];  /* new for each call */
+    const char *fallback_host; /* right side of the Message-ID where From has no domain; NULL:
+                                   "localhost" */
+};
+
+struct tdm_field {
+    char *name;
+    char *value;
+};
+
+/* Header fields of a ready-made message that the envelope is made of; several fields of one name
+ * are joined by commas. */
+enum tdm_raw_field {
+    TDM_RAW_FROM,
+    TDM_RAW_SENDER,
+    TDM_RAW_TO,
+    TDM_RAW_CC,
+    TDM_RAW_BCC,
+    TDM_RAW_MESSAGE_ID,
+    TDM_RAW_FIELDS
+};
+
+#define TDM_BOUNDARY_MAX 48
+
+struct tidymail_message {
+    tidymail_allocator allocator;
+    size_t references;
+    struct tidymail_error error; /* sticky */
+
+    struct tdm_mailbox from; /* spec is NULL while it is not set */
+    struct tdm_mailbox sender;
+    struct tdm_mailbox_list to;
+    struct tdm_mailbox_list cc;
+    struct tdm_mailbox_list bcc;
+    struct tdm_mailbox_list reply_to;
+    char *subject;
+    char *given_date; /* Date and Message-ID of the caller's */
+    char *given_message_id;
+    struct tdm_field *fields; /* other fields of the caller's, in order */
+    size_t field_count;
+    size_t field_capacity;
+    struct tdm_body text;
+    struct tdm_body html;
+
+    struct tdm_body raw; /* a ready-made message, Bcc fields removed */
+    char *raw_fields[TDM_RAW_FIELDS];
+    int raw_header_utf8; /* its header has bytes over 127 and all of it is UTF-8 */
+
+    struct tdm_mailbox envelope_from; /* spec "" is the null reverse-path */
+    struct tdm_mailbox_list envelope_to;
+
+    int identified; /* these are chosen */
+    char date[TDM_DATE_MAX];
+    char unique[33]; /* left side of the Message-ID */
+    char boundary[TDM_BOUNDARY_MAX];
+
+    int prepared; /* these are right */
+    char *message_id;
+    const char *reverse_path;
+    const char **recipients;
+    size_t recipient_count;
+    struct tdm_mailbox_list
+        raw_recipients; /* owns what the two above point to, for a raw message */
+    struct tdm_mailbox raw_from;
+    int needs_utf8;
+    struct tdm_blob *frame; /* header, and what stands between and behind the bodies */
+    size_t frame_cuts[2];   /* where in it the first and second body go */
+};
+
+/* Checks that the message is complete and makes all that follows here ready. TIDYMAIL_OK, or the
+ * kind of the error that stuck. Costs nothing where the message did not change since. */
+int tdm_message_prepare(tidymail_message *message, const struct tdm_writer_env *env);
+
+/* The rest is for prepared messages; texts are valid until the message changes. */
+
+/* The reverse-path; "" is <>. */
+const char *tdm_message_envelope_from(const tidymail_message *message);
+/* Recipients for the envelope: To, Cc, Bcc (or the envelope's own), exact duplicates removed. */
+size_t tdm_message_recipient_count(const tidymail_message *message);
+const char *const *tdm_message_recipients(const tidymail_message *message);
+/* With angle brackets; "" for a ready-made message that has none. */
+const char *tdm_message_id(const tidymail_message *message);
+/* 1 where bytes over 127 are in it (RFC 6152): a ready-made message, or an address in UTF-8. */
+int tdm_message_is_8bit(const tidymail_message *message);
+/* 1 where an address or the header needs SMTPUTF8 (RFC 6531). */
+int tdm_message_needs_utf8(const tidymail_message *message);
+/* The finished message as a stream of its own: it may outlive the message. */
+int tdm_message_open_source(tidymail_message *message, tidymail_source *source);
+
+/* Between the files of this room. */
+
+/* Sticks an error of kind message that concerns one field; all return the kind that stuck. */
+int tdm_message_fail(tidymail_message *message, const char *field, const char *reason);
+int tdm_message_fail_at(tidymail_message *message, const char *field, const char *reason,
+                        size_t offset);
+int tdm_message_fail_memory(tidymail_message *message);
+/* What every setter begins with: TIDYMAIL_OK where the change may go on. */
+int tdm_message_begin(tidymail_message *message);
+/* Refuses NULL, over-long text, control characters and invalid UTF-8 in text for the header. */
+int tdm_message_check_text(tidymail_message *message, const char *field, const char *text);
+/* Parses one mailbox for a field. */
+int tdm_message_parse_mailbox(tidymail_message *message, const char *field, const char *text,
+                              struct tdm_mailbox *mailbox);
+/* Fills frame and frame_cuts in from all that is set. */
+int tdm_message_render_frame(tidymail_message *message);
+/* Fills raw_from and raw_recipients in, as far as the envelope is not given. */
+int tdm_message_read_raw_envelope(tidymail_message *message);
+
+/* The longest text that goes into one header field. */
+#define TDM_HEADER_TEXT_MAX 65536
+
+#endif
