@@ -1,0 +1,162 @@
+/*
+ * send.c: the public calls of transport.h that open, close and send. A send makes the report first,
+ * so that whatever happens later there is one; errors that stuck to transport and message come out
+ * here, the transport's first.
+ */
+#include <string.h>
+
+#include "client/credentials.h"
+#include "client/edge.h"
+#include "client/trace.h"
+#include "message/message_data.h"
+#include "transport/transport_impl.h"
+
+tidymail_transport *tidymail_transport_open(const char *url,
+                                            const tidymail_transport_options *options)
+{
+    return tidymail_transport_open_with(url, options, NULL);
+}
+
+tidymail_transport *tidymail_transport_open_with(const char *url,
+                                                 const tidymail_transport_options *options,
+                                                 const tidymail_allocator *allocator)
+{
+    tidymail_transport_options own = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
+    if (options != NULL) {
+        size_t size = options->struct_size < sizeof(own) ? options->struct_size : sizeof(own);
+        memcpy(&own, options, size);
+        own.struct_size = sizeof(own);
+    }
+    tidymail_transport *transport = tdm_transport_new(url, &own, allocator, &tdm_clock_system);
+    if (transport == NULL) {
+        return NULL;
+    }
+    struct tdm_transcript *transcript = tdm_alloc(&transport->allocator, sizeof(*transcript));
+    if (transcript == NULL) {
+        tdm_transport_free(transport);
+        return NULL;
+    }
+    tdm_transcript_init(transcript, &transport->allocator, &transport->clock, &own);
+    transport->client = transcript;
+    transport->trace.line = tdm_transcript_line;
+    transport->trace.context = transcript;
+    return transport;
+}
+
+void tidymail_transport_close(tidymail_transport *transport)
+{
+    if (transport == NULL) {
+        return;
+    }
+    tidymail_allocator allocator = transport->allocator;
+    struct tdm_transcript *transcript = transport->client;
+    tdm_transport_free(transport); /* may still trace its QUIT */
+    tdm_transcript_clear(transcript);
+    tdm_free(&allocator, transcript);
+}
+
+static tidymail_report *send_refused(const tidymail_allocator *allocator, int kind,
+                                     const char *words)
+{
+    tidymail_report *report = tdm_report_new(allocator, NULL, 0);
+    if (report == NULL) {
+        return &tdm_report_out_of_memory;
+    }
+    tdm_error_set(&report->error, kind, TIDYMAIL_PHASE_PREPARE, words, NULL);
+    tdm_report_decide(report);
+    return report;
+}
+
+static void send_log_result(tidymail_transport *transport, const tidymail_report *report)
+{
+    struct tdm_transcript *transcript = transport->client;
+    int sent = report->outcome == TIDYMAIL_SENT;
+    for (size_t i = 0; i < report->notes.count; i++) {
+        tdm_transcript_log(transcript, TIDYMAIL_LOG_WARNING, TIDYMAIL_PHASE_FINAL,
+                           report->notes.items[i]);
+    }
+    tdm_transcript_log(transcript, sent ? TIDYMAIL_LOG_INFO : TIDYMAIL_LOG_ERROR,
+                       sent ? TIDYMAIL_PHASE_FINAL : report->error.phase,
+                       tidymail_report_summary(report));
+}
+
+/* An error sticks to the message. */
+static void send_prepare(tidymail_message *message, const struct tdm_clock *clock)
+{
+    struct tdm_writer_env env;
+    memset(&env, 0, sizeof(env));
+    env.wall_s = clock->wall_s();
+    if (clock->random(env.random, sizeof(env.random)) != 0) {
+        tdm_error_set(&message->error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE,
+                      "the system has no random numbers", NULL);
+        return;
+    }
+    tdm_message_prepare(message, &env);
+}
+
+/* Fills what the transport needs to know; TIDYMAIL_OK or the kind of the error in the report. */
+static int send_fill_job(tidymail_transport *transport, tidymail_message *message,
+                         tidymail_report *report, struct tdm_job *job)
+{
+    struct tidymail_error *error = &report->error;
+    if (transport->error.kind != TIDYMAIL_OK) {
+        tdm_error_copy(error, &transport->error);
+        return error->kind;
+    }
+    if (tidymail_message_error(message) != NULL) {
+        tdm_error_copy(error, tidymail_message_error(message));
+        return error->kind;
+    }
+    if (tdm_credentials_load(transport) != TIDYMAIL_OK) {
+        tdm_error_copy(error, &transport->error);
+        return error->kind;
+    }
+    if (tdm_message_open_source(message, &job->source) != TIDYMAIL_OK) {
+        tdm_error_copy(error, tidymail_message_error(message));
+        return error->kind;
+    }
+    job->report = report;
+    job->from = tdm_message_envelope_from(message);
+    job->recipients = tdm_message_recipients(message);
+    job->recipient_count = tdm_message_recipient_count(message);
+    job->message_id = tdm_message_id(message);
+    job->body_8bit = tdm_message_is_8bit(message);
+    job->utf8 = tdm_message_needs_utf8(message);
+    job->size = job->source.size != NULL ? job->source.size(job->source.context) : -1;
+    tdm_text_set(&report->allocator, &report->message_id, job->message_id);
+    return TIDYMAIL_OK;
+}
+
+tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *message)
+{
+    if (transport == NULL) {
+        return send_refused(NULL, TIDYMAIL_KIND_CONFIGURATION, "no transport (NULL) was given");
+    }
+    if (message == NULL) {
+        return send_refused(&transport->allocator, TIDYMAIL_KIND_MESSAGE,
+                            "no message (NULL) was given");
+    }
+    struct tdm_transcript *transcript = transport->client;
+    tdm_transcript_start(transcript);
+    send_prepare(message, &transport->clock);
+    tidymail_report *report = tdm_report_new(&transport->allocator, tdm_message_recipients(message),
+                                             tdm_message_recipient_count(message));
+    if (report == NULL) {
+        return &tdm_report_out_of_memory;
+    }
+    tdm_text_set(&report->allocator, &report->transport, transport->url.scheme);
+    struct tdm_job job;
+    memset(&job, 0, sizeof(job));
+    if (send_fill_job(transport, message, report, &job) == TIDYMAIL_OK) {
+        transport->ops->send(transport, &job);
+    }
+    tdm_report_decide(report); /* nothing to do where the transport did */
+    if (job.source.release != NULL) {
+        job.source.release(job.source.context);
+    }
+    send_log_result(transport, report);
+    if (report->outcome != TIDYMAIL_SENT || transport->options.transcript) {
+        tdm_text_set(&report->allocator, &report->transcript, tdm_buf_text(&transcript->lines));
+    }
+    return report;
+}

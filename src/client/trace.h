@@ -1,0 +1,31 @@
+/*
+ * trace.h: the transcript: a bounded ring of lines, and the log callback that gets the same lines.
+ * What reaches it was redacted where it arose (smtp_secret.c, smtp_command.c).
+ */
+#ifndef TDM_CLIENT_TRACE_H
+#define TDM_CLIENT_TRACE_H
+
+#include "transport/transport_impl.h"
+
+struct tdm_transcript {
+    tidymail_log_callback log;
+    void *log_context;
+    int log_level;
+    const struct tdm_clock *clock;
+    int64_t start_ms;
+    struct tdm_buf lines; /* each ends in LF; the oldest fall off */
+    int dropped;          /* some fell off */
+};
+
+void tdm_transcript_init(struct tdm_transcript *transcript, const tidymail_allocator *allocator,
+                         const struct tdm_clock *clock, const tidymail_transport_options *options);
+void tdm_transcript_clear(struct tdm_transcript *transcript);
+/* Begins a new message: forgets the lines, times count from here. */
+void tdm_transcript_start(struct tdm_transcript *transcript);
+/* The function for struct tdm_trace; context is the transcript. */
+void tdm_transcript_line(void *context, int mark, int phase, int encrypted, const char *text,
+                         size_t length);
+/* A line of the client's own: a result, a note. */
+void tdm_transcript_log(struct tdm_transcript *transcript, int level, int phase, const char *text);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * tls.h: TLS over a connected, non-blocking socket (OpenSSL 3, RFC 8314, RFC 8446). Certificates are
+ * checked against the system's roots and the host's name unless the configuration says otherwise;
+ * the least version is TLS 1.2. A context holds the trust store and lives as long as the transport.
+ */
+#ifndef TDM_NET_TLS_H
+#define TDM_NET_TLS_H
+
+#include <stddef.h>
+
+#include "report/report_data.h"
+
+enum tdm_tls_verify {
+    TDM_TLS_VERIFY_FULL = 0, /* chain and name */
+    TDM_TLS_VERIFY_NONE,
+    TDM_TLS_VERIFY_SHA256 /* the leaf's fingerprint and nothing else */
+};
+
+struct tdm_tls_config {
+    const char *ca; /* file or directory, in place of the system's roots; NULL: those */
+    enum tdm_tls_verify verify;
+    unsigned char sha256[32];
+};
+
+enum tdm_tls_result {
+    TDM_TLS_DONE,
+    TDM_TLS_WANT_READ,
+    TDM_TLS_WANT_WRITE,
+    TDM_TLS_EOF,   /* the peer ended the connection */
+    TDM_TLS_FAILED /* tdm_tls_words say why */
+};
+
+struct tdm_tls_context;
+struct tdm_tls;
+
+/* Loads the trust store. NULL on failure, with `error` set: kind configuration for a bad `ca`. */
+struct tdm_tls_context *tdm_tls_context_new(const tidymail_allocator *allocator,
+                                            const struct tdm_tls_config *config,
+                                            struct tidymail_error *error);
+void tdm_tls_context_free(struct tdm_tls_context *context);
+
+/* A client session for `host`: a name (sent as SNI) or a numeric address (never sent). NULL when out
+ * of memory. The descriptor stays the caller's. */
+struct tdm_tls *tdm_tls_new(struct tdm_tls_context *context, int fd, const char *host);
+void tdm_tls_free(struct tdm_tls *tls);
+
+/* DONE, WANT_READ, WANT_WRITE, or FAILED with `error` set: kind tls, phase tls, words, hint. */
+enum tdm_tls_result tdm_tls_handshake(struct tdm_tls *tls, struct tidymail_error *error);
+/* DONE with at least one byte, WANT_*, EOF or FAILED. */
+enum tdm_tls_result tdm_tls_read(struct tdm_tls *tls, void *bytes, size_t capacity, size_t *length);
+/* DONE with what was taken of it (at least one byte), WANT_*, EOF or FAILED. */
+enum tdm_tls_result tdm_tls_write(struct tdm_tls *tls, const void *bytes, size_t length,
+                                  size_t *written);
+/* Says goodbye (close_notify) where that can be done at once. */
+void tdm_tls_shutdown(struct tdm_tls *tls);
+
+/* After EOF or FAILED of read or write: how it ended ("connection reset by peer", "the connection
+ * ended without TLS close"); NULL for a proper end. Valid until the next call. */
+const char *tdm_tls_words(const struct tdm_tls *tls);
+/* 1 where the socket itself failed under a write, so that bytes of the peer may still be there. */
+int tdm_tls_write_broke(const struct tdm_tls *tls);
+
+const char *tdm_tls_version(const struct tdm_tls *tls);
+const char *tdm_tls_cipher(const struct tdm_tls *tls);
+/* Appends "certificate for a.example, b.example by Issuer until 2027-01-31, verified against ...". */
+void tdm_tls_describe(const struct tdm_tls *tls, struct tdm_buf *out);
+
+#endif

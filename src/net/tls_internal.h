@@ -1,0 +1,76 @@
+/*
+ * tls_internal.h: what the files of TLS share:
+ *
+ *   tls_context.c  trust store and settings, once for each transport
+ *   tls_bio.c      OpenSSL's way to our sockets
+ *   tls.c          one session: handshake, read, write
+ *   tls_explain.c  from OpenSSL's errors and a certificate to one line for people
+ */
+#ifndef TDM_NET_TLS_INTERNAL_H
+#define TDM_NET_TLS_INTERNAL_H
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+#include "net/tls.h"
+
+#define TDM_TLS_FIRST_BYTES 64
+#define TDM_TLS_RECORD 16384 /* plain text of one record (RFC 8446 5.1) */
+
+struct tdm_tls_context {
+    tidymail_allocator allocator;
+    SSL_CTX *ssl;
+    BIO_METHOD *bio;
+    struct tdm_tls_config config;
+    char *ca;
+};
+
+/* One session's socket, as the BIO sees it. */
+struct tdm_tls_socket {
+    int fd;
+    int eof;
+    int read_errno;
+    int write_errno;
+    char first[TDM_TLS_FIRST_BYTES]; /* what the peer said first, to recognise plain text */
+    size_t first_length;
+};
+
+struct tdm_tls {
+    struct tdm_tls_context *context;
+    SSL *ssl;
+    struct tdm_tls_socket socket;
+    char *host;
+    int host_is_address;
+    int verify_error; /* X509_V_ERR_..., X509_V_OK while nothing was refused */
+    int verify_depth;
+    X509 *leaf;         /* the peer's certificate, also where it was refused */
+    X509 *refused;      /* the certificate of the chain that was refused */
+    unsigned long code; /* OpenSSL's error of the last failure */
+    char words[160];    /* tdm_tls_words */
+    int has_words;
+    struct tdm_buf
+        begun;  /* what the record that is half written holds: OpenSSL takes no other bytes
+                             before it is out */
+    int broken; /* OpenSSL allows no more calls but free (and read after a failed write) */
+};
+
+/* tls_bio.c: methods that run recv and send(MSG_NOSIGNAL) on struct tdm_tls_socket; NULL when out of
+ * memory. BIO_set_data gives a BIO its socket. */
+BIO_METHOD *tdm_tls_bio_method(void);
+
+/* tls_explain.c */
+/* Sets `error` from what is known of a failed handshake. */
+void tdm_tls_explain(const struct tdm_tls *tls, struct tidymail_error *error);
+/* Words for OpenSSL's error code; never NULL. */
+const char *tdm_tls_reason(unsigned long code);
+/* "a.example, b.example", of subjectAltName; at most a handful. */
+void tdm_tls_add_names(struct tdm_buf *out, const X509 *certificate);
+/* The name of who issued it. */
+void tdm_tls_add_issuer(struct tdm_buf *out, const X509 *certificate);
+/* "2027-01-31 12:00 UTC" */
+void tdm_tls_add_time(struct tdm_buf *out, const ASN1_TIME *when);
+/* "sha256:..." of the certificate's DER: 0, or -1 where it cannot be made. */
+int tdm_tls_fingerprint(const X509 *certificate, unsigned char digest[32]);
+void tdm_tls_add_fingerprint(struct tdm_buf *out, const X509 *certificate);
+
+#endif

@@ -1,0 +1,362 @@
+/*
+ * transport.c: makes a transport from a URL and options. The order decides what beats what: the
+ * URL's query, the options struct, then user and password. What goes wrong sticks to the transport,
+ * which then exists without functions (ops NULL).
+ */
+#include <string.h>
+
+#include "transport/near.h"
+#include "transport/transport_impl.h"
+#include "util/str.h"
+
+static const struct tdm_transport_ops *const transport_kinds[] = {
+    &tdm_transport_smtp, &tdm_transport_smtps, &tdm_transport_memory, &tdm_transport_file};
+
+#define TRANSPORT_KIND_COUNT (sizeof(transport_kinds) / sizeof(transport_kinds[0]))
+
+static int transport_refuse(tidymail_transport *transport, const char *words, const char *hint)
+{
+    return tdm_error_set(&transport->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
+                         words, hint);
+}
+
+static int transport_is_smtp(const tidymail_transport *transport)
+{
+    const char *scheme = transport->url.scheme;
+    return strcmp(scheme, tdm_transport_smtp.scheme) == 0 ||
+           strcmp(scheme, tdm_transport_smtps.scheme) == 0;
+}
+
+/* An unknown scheme is shown only where it stands before "//": else it may be a user's name. */
+static const struct tdm_transport_ops *transport_find(tidymail_transport *transport,
+                                                      const char *text)
+{
+    const char *names[TRANSPORT_KIND_COUNT + 1] = {NULL};
+    const char *scheme = transport->url.scheme;
+    for (size_t i = 0; i < TRANSPORT_KIND_COUNT; i++) {
+        names[i] = transport_kinds[i]->scheme;
+        if (strcmp(names[i], scheme) == 0) {
+            return transport_kinds[i];
+        }
+    }
+    struct tdm_buf words;
+    tdm_buf_init(&words, &transport->allocator, 4096);
+    tdm_buf_add_str(&words, "URL: unknown scheme");
+    if (strncmp(text + strlen(scheme), "://", 3) == 0) {
+        tdm_buf_addf(&words, " \"%.*s\"", (int)strnlen(scheme, 32), scheme);
+    }
+    tdm_near_add(&words, scheme, strlen(scheme), names);
+    transport_refuse(transport, words.failed ? NULL : tdm_buf_text(&words),
+                     "known schemes: smtp://host, smtps://host, memory:, file:///dir");
+    tdm_buf_clear(&words);
+    return NULL;
+}
+
+/* name=value&name=value; the query is the last part of `text`. */
+static int transport_read_query(tidymail_transport *transport, const char *text)
+{
+    if (transport->url.query == NULL) {
+        return TIDYMAIL_OK;
+    }
+    struct tidymail_error *error = &transport->error;
+    size_t length = strlen(text);
+    size_t start = length - strlen(transport->url.query);
+    int kind = TIDYMAIL_OK;
+    while (kind == TIDYMAIL_OK && start <= length) {
+        size_t end = start + strcspn(text + start, "&");
+        size_t name = strcspn(text + start, "=&");
+        if (text[start + name] != '=' || name == 0) {
+            return tdm_error_setf(error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
+                                  "URL, offset %z: an option is written name=value", start);
+        }
+        char *value;
+        kind = tdm_url_decode_option(&transport->allocator, text, start + name + 1, end, &value,
+                                     error);
+        if (kind == TIDYMAIL_OK) {
+            kind = tdm_options_set(&transport->allocator, &transport->options, text + start, name,
+                                   value, strlen(value), error);
+        }
+        tdm_free(&transport->allocator, value);
+        start = end + 1;
+    }
+    return kind;
+}
+
+static int transport_read_options(tidymail_transport *transport,
+                                  const tidymail_transport_options *given)
+{
+    for (size_t i = 0; given->options != NULL && i < given->option_count; i++) {
+        const char *text = given->options[i];
+        const char *equals = text != NULL ? strchr(text, '=') : NULL;
+        if (equals == NULL || equals == text) {
+            return tdm_error_setf(&transport->error, TIDYMAIL_KIND_CONFIGURATION,
+                                  TIDYMAIL_PHASE_PREPARE,
+                                  "options[%z]: an option is written name=value", i);
+        }
+        int kind = tdm_options_set(&transport->allocator, &transport->options, text,
+                                   (size_t)(equals - text), equals + 1, strlen(equals + 1),
+                                   &transport->error);
+        if (kind != TIDYMAIL_OK) {
+            return kind;
+        }
+    }
+    return TIDYMAIL_OK;
+}
+
+static int transport_copy_secret(tidymail_transport *transport, char **member, const char *text,
+                                 const char *what)
+{
+    size_t control = tdm_find_control(text, strlen(text));
+    if (text[control] != '\0') {
+        return tdm_error_setf(&transport->error, TIDYMAIL_KIND_CONFIGURATION,
+                              TIDYMAIL_PHASE_PREPARE,
+                              "%s: a control byte at offset %z is not allowed", what, control);
+    }
+    *member = tdm_strdup(&transport->allocator, text);
+    if (*member == NULL) {
+        return tdm_error_set(&transport->error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE,
+                             "out of memory while reading the options", NULL);
+    }
+    return TIDYMAIL_OK;
+}
+
+static int transport_gives_source(const tidymail_transport_options *given)
+{
+    static const char name[] = "password-from=";
+    for (size_t i = 0; given->options != NULL && i < given->option_count; i++) {
+        if (strncmp(given->options[i], name, sizeof(name) - 1) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * Who logs in. A user in the struct stands for the URL's whole userinfo: its password belongs to
+ * somebody else. A password given outright beats password-from of the URL, and password-from of the
+ * struct beats the URL's password.
+ */
+static int transport_read_login(tidymail_transport *transport,
+                                const tidymail_transport_options *given)
+{
+    int from_struct = transport_gives_source(given);
+    const struct tdm_url *url = &transport->url;
+    const char *user = given->user != NULL ? given->user : url->user;
+    const char *password = given->password;
+    if (password == NULL && given->user == NULL && !from_struct) {
+        password = url->password;
+    }
+    int kind = TIDYMAIL_OK;
+    if (password != NULL && transport->options.password_from != NULL) {
+        if (given->password == NULL || from_struct) {
+            return transport_refuse(transport, "both a password and password-from are given",
+                                    "leave out one of them");
+        }
+        tdm_text_set(&transport->allocator, &transport->options.password_from, NULL);
+    }
+    if (user != NULL) {
+        kind = transport_copy_secret(transport, &transport->user, user, "user");
+    }
+    if (kind == TIDYMAIL_OK && password != NULL) {
+        kind = transport_copy_secret(transport, &transport->password, password, "password");
+    }
+    return kind;
+}
+
+/* Credentials are whole or absent: a user alone must not lead to a send without login. */
+static int transport_check_login(tidymail_transport *transport)
+{
+    int has_user = transport->user != NULL && transport->user[0] != '\0';
+    int has_secret = transport->password != NULL || transport->options.password_from != NULL;
+    if (!transport_is_smtp(transport)) {
+        return transport->user == NULL && !has_secret
+                   ? TIDYMAIL_OK
+                   : transport_refuse(transport,
+                                      "user or password given, but this transport has no login",
+                                      "leave them out");
+    }
+    if (has_user && !has_secret) {
+        return transport_refuse(transport, "a user is given, but no password",
+                                "give one in the URL (smtp://user:password@host), as an option, or "
+                                "by password-from");
+    }
+    if (!has_user && (has_secret || transport->user != NULL)) {
+        return transport_refuse(transport, "a password is given, but no user",
+                                "give one in the URL: smtp://user:password@host");
+    }
+    return TIDYMAIL_OK;
+}
+
+static int transport_check_parts(tidymail_transport *transport)
+{
+    const struct tdm_url *url = &transport->url;
+    if (!transport_is_smtp(transport)) {
+        return TIDYMAIL_OK; /* their open functions know */
+    }
+    if (url->host[0] == '\0') {
+        return transport_refuse(transport, "URL: no host", "write it as smtp://host");
+    }
+    if (url->path[0] != '\0' && strcmp(url->path, "/") != 0) {
+        return transport_refuse(transport, "URL: an SMTP server has no path",
+                                "options stand behind a question mark: smtp://host?timeout=60");
+    }
+    return TIDYMAIL_OK;
+}
+
+/* Appends `text` with what would end a userinfo escaped, and nothing that harms a terminal. */
+static void transport_show_user(struct tdm_buf *out, const char *text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c <= 0x20 || c >= 0x7f || strchr("%:@/?#", c) != NULL) {
+            tdm_buf_add_char(out, '%');
+            tdm_buf_add_char(out, hex[c >> 4]);
+            tdm_buf_add_char(out, hex[c & 15]);
+        } else {
+            tdm_buf_add_char(out, (char)c);
+        }
+    }
+}
+
+/* The query, without the command line of password-from, which may hold a secret. */
+static void transport_show_query(struct tdm_buf *out, const char *query)
+{
+    static const char hidden[] = "password-from=";
+    const char *mark = "?";
+    while (*query != '\0') {
+        size_t length = strcspn(query, "&");
+        tdm_buf_add_str(out, mark);
+        if (tdm_starts_nocase(query, length, hidden)) {
+            size_t source = strcspn(query, ":&");
+            tdm_buf_addf(out, "%.*s:***", (int)(source < length ? source : sizeof(hidden) - 1),
+                         query);
+        } else {
+            tdm_buf_add(out, query, length);
+        }
+        query += length + (query[length] == '&');
+        mark = "&";
+    }
+}
+
+static void transport_make_shown_url(tidymail_transport *transport)
+{
+    const struct tdm_url *url = &transport->url;
+    struct tdm_buf shown;
+    tdm_buf_init(&shown, &transport->allocator, (size_t)256 * 1024);
+    tdm_buf_addf(&shown, "%s:", url->scheme);
+    if (transport_is_smtp(transport)) {
+        tdm_buf_add_str(&shown, "//");
+        if (transport->user != NULL) {
+            transport_show_user(&shown, transport->user);
+            tdm_buf_addf(&shown, "%s@", transport->password != NULL ? ":***" : "");
+        }
+        int literal = strchr(url->host, ':') != NULL;
+        tdm_buf_addf(&shown, literal ? "[%s]" : "%s", url->host);
+        if (url->port != 0) {
+            tdm_buf_addf(&shown, ":%d", url->port);
+        }
+    } else if (url->path[0] != '\0') {
+        tdm_buf_add_str(&shown, "//");
+        tdm_escape(&shown, url->path, strlen(url->path), 0);
+    }
+    if (url->query != NULL) {
+        transport_show_query(&shown, url->query);
+    }
+    tdm_text_set(&transport->allocator, &transport->shown_url,
+                 shown.failed ? NULL : tdm_buf_text(&shown));
+    tdm_buf_clear(&shown);
+}
+
+/* Everything that may go wrong; TIDYMAIL_OK or the kind of the error that stuck. */
+static int transport_set_up(tidymail_transport *transport, const char *text,
+                            const tidymail_transport_options *given)
+{
+    int kind = tdm_url_parse(&transport->allocator, text, &transport->url, &transport->error);
+    if (kind != TIDYMAIL_OK) {
+        return kind;
+    }
+    const struct tdm_transport_ops *ops = transport_find(transport, text);
+    if (ops == NULL) {
+        return TIDYMAIL_KIND_CONFIGURATION;
+    }
+    kind = transport_check_parts(transport);
+    if (kind == TIDYMAIL_OK) {
+        kind = transport_read_query(transport, text);
+    }
+    if (kind == TIDYMAIL_OK) {
+        kind = transport_read_options(transport, given);
+    }
+    if (kind == TIDYMAIL_OK) {
+        kind = transport_read_login(transport, given);
+    }
+    if (kind == TIDYMAIL_OK) {
+        kind = transport_check_login(transport);
+    }
+    if (kind == TIDYMAIL_OK) {
+        transport_make_shown_url(transport);
+        kind = ops->open(transport);
+    }
+    if (kind == TIDYMAIL_OK) {
+        transport->ops = ops;
+    }
+    return kind;
+}
+
+tidymail_transport *tdm_transport_new(const char *url, const tidymail_transport_options *options,
+                                      const tidymail_allocator *allocator,
+                                      const struct tdm_clock *clock)
+{
+    tidymail_allocator own = tdm_allocator_or_default(allocator);
+    tidymail_transport *transport = tdm_alloc_array(&own, 1, sizeof(*transport));
+    if (transport == NULL) {
+        return NULL;
+    }
+    transport->allocator = own;
+    transport->clock = *clock;
+    tdm_error_init(&transport->error, &own);
+    tdm_options_init(&transport->options);
+    tidymail_transport_options given = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
+    if (options != NULL) {
+        size_t size = options->struct_size < sizeof(given) ? options->struct_size : sizeof(given);
+        memcpy(&given, options, size);
+    }
+    transport_set_up(transport, url, &given);
+    return transport;
+}
+
+static void transport_free_secret(const tidymail_allocator *allocator, char *secret)
+{
+    if (secret != NULL) {
+        tdm_wipe(secret, strlen(secret));
+    }
+    tdm_free(allocator, secret);
+}
+
+void tdm_transport_free(tidymail_transport *transport)
+{
+    if (transport == NULL) {
+        return;
+    }
+    if (transport->ops != NULL) {
+        transport->ops->close(transport);
+    }
+    tidymail_allocator allocator = transport->allocator;
+    transport_free_secret(&allocator, transport->user);
+    transport_free_secret(&allocator, transport->password);
+    tdm_url_clear(&allocator, &transport->url);
+    tdm_options_clear(&allocator, &transport->options);
+    tdm_free(&allocator, transport->shown_url);
+    tdm_error_clear(&transport->error);
+    tdm_free(&allocator, transport);
+}
+
+const tidymail_error *tidymail_transport_error(const tidymail_transport *transport)
+{
+    return transport != NULL && transport->error.kind != TIDYMAIL_OK ? &transport->error : NULL;
+}
+
+const char *tidymail_transport_url(const tidymail_transport *transport)
+{
+    return transport != NULL && transport->shown_url != NULL ? transport->shown_url : "";
+}
