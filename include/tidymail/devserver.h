@@ -48,14 +48,16 @@ TIDYMAIL_API tidymail_devserver *tidymail_devserver_start(const tidymail_devserv
 TIDYMAIL_API void tidymail_devserver_stop(tidymail_devserver *server);
 
 TIDYMAIL_API int tidymail_devserver_port(const tidymail_devserver *server);
-/* "smtp://USER:PASSWORD@127.0.0.1:PORT?ca=PATH", ready for tidymail_transport_open. */
+/* "smtp://USER:PASSWORD@127.0.0.1:PORT?ca=PATH", ready for tidymail_transport_open; user and password
+ * percent-encoded. Where any are accepted it has some. With a scenario it has what its client: line
+ * says; smtps:// with implicit TLS, tls=none in place of ca= without TLS. */
 TIDYMAIL_API const char *tidymail_devserver_url(const tidymail_devserver *server);
-/* Path of the CA certificate (PEM) that signed the server's. */
+/* Path of the CA certificate (PEM) that signed the server's; "" where there is no TLS. */
 TIDYMAIL_API const char *tidymail_devserver_ca(const tidymail_devserver *server);
 
 /* What was received so far. Texts stay valid until stop. NULL past the end. */
 TIDYMAIL_API size_t tidymail_devserver_message_count(const tidymail_devserver *server);
-/* The message with dots unstuffed, CRLF line ends; `length` may be NULL, a NUL follows. */
+/* The message as it came, dots unstuffed; `length` may be NULL, a NUL follows. */
 TIDYMAIL_API const char *tidymail_devserver_message(const tidymail_devserver *server, size_t index,
                                                     size_t *length);
 TIDYMAIL_API const char *tidymail_devserver_message_from(const tidymail_devserver *server,

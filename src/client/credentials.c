@@ -206,9 +206,8 @@ static int credentials_run(tidymail_transport *transport, const char *line, int 
     }
     int64_t deadline = transport->clock.now_ms() + CREDENTIALS_COMMAND_MS;
     int heard = credentials_listen(transport, ends[0], deadline, text);
-    int late = transport->clock.now_ms() >= deadline;
     int ended = credentials_wait(transport, child, heard == 0 ? deadline : 0);
-    if (late) {
+    if (transport->clock.now_ms() >= deadline) {
         return credentials_refuse(transport, "command", "", "did not end within 60 seconds");
     }
     if (heard != 0 || ended != 0) {

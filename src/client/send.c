@@ -7,8 +7,8 @@
 
 #include "client/credentials.h"
 #include "client/edge.h"
+#include "client/prepare.h"
 #include "client/trace.h"
-#include "message/message_data.h"
 #include "transport/transport_impl.h"
 
 tidymail_transport *tidymail_transport_open(const char *url,
@@ -80,20 +80,6 @@ static void send_log_result(tidymail_transport *transport, const tidymail_report
                        tidymail_report_summary(report));
 }
 
-/* An error sticks to the message. */
-static void send_prepare(tidymail_message *message, const struct tdm_clock *clock)
-{
-    struct tdm_writer_env env;
-    memset(&env, 0, sizeof(env));
-    env.wall_s = clock->wall_s();
-    if (clock->random(env.random, sizeof(env.random)) != 0) {
-        tdm_error_set(&message->error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE,
-                      "the system has no random numbers", NULL);
-        return;
-    }
-    tdm_message_prepare(message, &env);
-}
-
 /* Fills what the transport needs to know; TIDYMAIL_OK or the kind of the error in the report. */
 static int send_fill_job(tidymail_transport *transport, tidymail_message *message,
                          tidymail_report *report, struct tdm_job *job)
@@ -138,7 +124,7 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
     }
     struct tdm_transcript *transcript = transport->client;
     tdm_transcript_start(transcript);
-    send_prepare(message, &transport->clock);
+    tdm_message_prepare_now(message); /* an error sticks to the message */
     tidymail_report *report = tdm_report_new(&transport->allocator, tdm_message_recipients(message),
                                              tdm_message_recipient_count(message));
     if (report == NULL) {

@@ -5,6 +5,7 @@
 #include <idn2.h>
 #include <string.h>
 
+#include "message/ip_literal.h"
 #include "util/buf.h"
 #include "util/str.h"
 #include "util/utf8.h"
@@ -206,22 +207,17 @@ static int address_local_part(struct address_cursor *cursor, struct tdm_buf *spe
 /* A domain literal (RFC 5322 3.4.1): an IP address in brackets. */
 static int address_domain_literal(struct address_cursor *cursor, struct tdm_buf *spec)
 {
-    size_t start = cursor->at++;
-    while (tdm_is_alnum(address_peek(cursor)) || address_peek(cursor) == '.' ||
-           address_peek(cursor) == ':' || address_peek(cursor) == '-') {
-        cursor->at++;
+    size_t start = cursor->at;
+    const char *end = memchr(cursor->text + start, ']', cursor->length - start);
+    if (end == NULL) {
+        return address_fail(cursor, start, "a bracket is not closed");
     }
-    if (address_peek(cursor) != ']') {
-        return address_fail(cursor, cursor->at,
-                            cursor->at == cursor->length
-                                ? "a bracket is not closed"
-                                : "a character that an address in brackets cannot hold");
+    size_t length = (size_t)(end - cursor->text) + 1 - start;
+    if (!tdm_is_ip_literal(cursor->text + start + 1, length - 2)) {
+        return address_fail(cursor, start + 1, "what stands in brackets is no IP address");
     }
-    if (cursor->at == start + 1) {
-        return address_fail(cursor, start, "the brackets are empty");
-    }
-    cursor->at++;
-    tdm_buf_add(spec, cursor->text + start, cursor->at - start);
+    cursor->at += length;
+    tdm_buf_add(spec, cursor->text + start, length);
     return 0;
 }
 
@@ -231,9 +227,6 @@ static int address_check_domain(struct address_cursor *cursor, size_t start, con
 {
     size_t length = strlen(domain);
     size_t label = 0;
-    if (length > TDM_DOMAIN_MAX) {
-        return address_fail(cursor, start, "the domain is longer than 253 bytes");
-    }
     for (size_t i = 0; i <= length; i++) {
         char c = domain[i];
         if (c != '.' && c != '\0') {
@@ -319,6 +312,7 @@ static int address_domain(struct address_cursor *cursor, struct tdm_buf *spec)
 static int address_spec(struct address_cursor *cursor, struct tdm_mailbox *mailbox)
 {
     struct tdm_buf spec;
+    size_t start = cursor->at;
     tdm_buf_init(&spec, cursor->allocator, ADDRESS_TEXT_MAX);
     int result = address_local_part(cursor, &spec);
     mailbox->utf8 = tdm_has_8bit(tdm_buf_text(&spec), spec.length);
@@ -338,6 +332,9 @@ static int address_spec(struct address_cursor *cursor, struct tdm_mailbox *mailb
     }
     if (result == 0) {
         result = address_domain(cursor, &spec);
+    }
+    if (result == 0 && spec.length > TDM_ADDRESS_MAX) {
+        result = address_fail(cursor, start, "the address is longer than 254 bytes");
     }
     if (result == 0) {
         mailbox->spec = tdm_strndup(cursor->allocator, tdm_buf_text(&spec), spec.length);

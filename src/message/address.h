@@ -26,9 +26,9 @@ struct tdm_address_error {
     const char *reason;
 };
 
-/* RFC 5321 4.5.3.1: 64 for the local part, and 255 (a name of 253) for the domain. */
+/* RFC 5321 4.5.3.1: 64 for the local part, and 256 for a path, which has brackets. */
 #define TDM_LOCAL_PART_MAX 64
-#define TDM_DOMAIN_MAX 253
+#define TDM_ADDRESS_MAX 254
 
 /* One mailbox, "Ann <ann@example.org>" or "ann@example.org". 0, or -1 and `error` is filled in;
  * `mailbox` is untouched then. The text holds no control character and is valid UTF-8. */

@@ -38,6 +38,15 @@ static void bio_keep_first(struct tdm_tls_socket *own, const char *bytes, size_t
     own->first_length += kept;
 }
 
+void tdm_tls_read_first(struct tdm_tls_socket *own)
+{
+    char bytes[TDM_TLS_FIRST_BYTES];
+    ssize_t got = recv(own->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (got > 0) {
+        bio_keep_first(own, bytes, (size_t)got);
+    }
+}
+
 static int bio_read(BIO *bio, char *bytes, int capacity)
 {
     struct tdm_tls_socket *own = BIO_get_data(bio);

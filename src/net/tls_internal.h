@@ -58,6 +58,9 @@ struct tdm_tls {
  * memory. BIO_set_data gives a BIO its socket. */
 BIO_METHOD *tdm_tls_bio_method(void);
 
+/* After a failed handshake: reads what is there to fill `first`, of which OpenSSL took five bytes. */
+void tdm_tls_read_first(struct tdm_tls_socket *own);
+
 /* tls_explain.c */
 /* Sets `error` from what is known of a failed handshake. */
 void tdm_tls_explain(const struct tdm_tls *tls, struct tidymail_error *error);

@@ -77,6 +77,9 @@ void tdm_near_add(struct tdm_buf *out, const char *text, size_t length, const ch
                 found[count++] = names[i];
             }
         }
+        if (rate == 0 && count > 0) {
+            break; /* the name itself, in other letters */
+        }
     }
     for (size_t i = 0; i < count; i++) {
         tdm_buf_addf(out, "%s%s",

@@ -9,6 +9,7 @@
 
 #include "fail_alloc.h"
 #include "message/address.h"
+#include "message/ip_literal.h"
 
 static const tidymail_allocator *const memory = &tdm_allocator_default;
 
@@ -114,9 +115,10 @@ static void bad_mailboxes_say_why_and_where(void **state)
         {"\"Ann <ann@example.org>", "a quotation mark is not closed", 0},
         {"Ann (work <ann@example.org>", "a comment is not closed", 4},
         {"Ann [x] <ann@example.org>", "a character that must stand in quotation marks", 4},
-        {"ann@[192.0.2.1", "a bracket is not closed", 14},
-        {"ann@[]", "the brackets are empty", 4},
-        {"ann@[1 2]", "a character that an address in brackets cannot hold", 6},
+        {"ann@[192.0.2.1", "a bracket is not closed", 4},
+        {"ann@[]", "what stands in brackets is no IP address", 5},
+        {"ann@[192.0.2.256]", "what stands in brackets is no IP address", 5},
+        {"ann@[2001:db8::1]", "what stands in brackets is no IP address", 5},
         {"<ann lee@example.org>", "a character that must be quoted in front of @", 5},
         {"<,@example.org>", "a character that an address cannot hold here", 1},
         {"0123456789012345678901234567890123456789012345678901234567890123x@example.org",
@@ -144,16 +146,65 @@ static void limits_of_length(void **state)
     struct tdm_mailbox mailbox;
     struct tdm_address_error error;
     char text[400] = "0123456789012345678901234567890123456789012345678901234567890123@";
-    for (int i = 0; i < 126; i++) {
+    for (int i = 0; i < 94; i++) {
         strcat(text, "a.");
     }
-    strcat(text, "a"); /* 64 in front, 253 behind */
+    strcat(text, "a"); /* 64 in front, 254 in all */
+    assert_int_equal(strlen(text), 254);
     assert_int_equal(tdm_mailbox_parse(memory, text, &mailbox, &error), 0);
     tdm_mailbox_clear(memory, &mailbox);
     strcat(text, "b");
     assert_int_equal(tdm_mailbox_parse(memory, text, &mailbox, &error), -1);
-    assert_string_equal(error.reason, "the domain is longer than 253 bytes");
-    assert_int_equal(error.offset, 65);
+    assert_string_equal(error.reason, "the address is longer than 254 bytes");
+    assert_int_equal(error.offset, 0);
+}
+
+static void ip_literals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int good;
+    } cases[] = {
+        {"192.0.2.1", 1},
+        {"255.255.255.255", 1},
+        {"0.0.0.0", 1},
+        {"1.2.3", 0},
+        {"1.2.3.", 0},
+        {"1.2.3.4.5", 0},
+        {"1.2.3.256", 0},
+        {"1.2.3.0004", 0},
+        {"1..2.3", 0},
+        {"a.b.c.d", 0},
+        {"", 0},
+        {"IPv6:", 0},
+        {"IPv6:::", 1},
+        {"ipv6:::1", 1},
+        {"IPv6:1::", 1},
+        {"IPv6:1:2:3:4:5:6:7:8", 1},
+        {"IPv6:1:2:3:4:5:6:7", 0},
+        {"IPv6:1:2:3:4:5:6:7:8:9", 0},
+        {"IPv6:1::3:4:5:6:7:8", 1},
+        {"IPv6:1::2:3:4:5:6:7:8", 0},
+        {"IPv6:1::2::3", 0},
+        {"IPv6:1:::2", 0},
+        {"IPv6:1:2:", 0},
+        {"IPv6::1:2", 0},
+        {"IPv6:12345::", 0},
+        {"IPv6:g::", 0},
+        {"IPv6:::192.0.2.1", 1},
+        {"IPv6:1:2:3:4:5:6:192.0.2.1", 1},
+        {"IPv6:1:2:3:4:5:192.0.2.1", 0},
+        {"IPv6:1:2:3:4:5:6:7:192.0.2.1", 0},
+        {"IPv6:::192.0.2.1:1", 0},
+        {"2001:db8::1", 0},
+        {"IPv7:1", 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (tdm_is_ip_literal(cases[i].text, strlen(cases[i].text)) != cases[i].good) {
+            fail_msg("%s", cases[i].text);
+        }
+    }
 }
 
 static void expect_list(const char *text, const char *expected)
@@ -236,9 +287,13 @@ static void out_of_memory_has_no_reason(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_mailboxes),   cmocka_unit_test(bad_mailboxes_say_why_and_where),
-        cmocka_unit_test(limits_of_length), cmocka_unit_test(lists_and_groups),
-        cmocka_unit_test(bad_lists),        cmocka_unit_test(out_of_memory_has_no_reason),
+        cmocka_unit_test(good_mailboxes),
+        cmocka_unit_test(bad_mailboxes_say_why_and_where),
+        cmocka_unit_test(limits_of_length),
+        cmocka_unit_test(ip_literals),
+        cmocka_unit_test(lists_and_groups),
+        cmocka_unit_test(bad_lists),
+        cmocka_unit_test(out_of_memory_has_no_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
