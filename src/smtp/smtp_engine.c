@@ -383,7 +383,9 @@ static void engine_garbage(tidymail_smtp *smtp)
     const char *hint = strcmp(what, "TLS") == 0
                            ? "the port speaks TLS at once: use smtps:// instead of smtp://"
                            : "check host and port: SMTP submission is usually on 587 or 465";
-    tdm_smtp_fail_protocol(smtp, tdm_buf_text(&words), line, length, hint);
+    /* of a TLS record the number of bytes that came says nothing: they are not quoted */
+    size_t quoted = strcmp(what, "TLS") == 0 ? 0 : length;
+    tdm_smtp_fail_protocol(smtp, tdm_buf_text(&words), line, quoted, hint);
     tdm_buf_clear(&words);
 }
 

@@ -220,6 +220,12 @@ static void session_continue(tidymail_smtp *smtp)
     }
 }
 
+/* 554 and 521 (RFC 7504) refuse the whole session: another greeting would not help. */
+static int session_is_refusal(int code)
+{
+    return code == 554 || code == 521;
+}
+
 void tdm_smtp_reply_ehlo(tidymail_smtp *smtp, const struct tdm_reply *reply,
                          const struct tdm_pending *pending)
 {
@@ -233,11 +239,12 @@ void tdm_smtp_reply_ehlo(tidymail_smtp *smtp, const struct tdm_reply *reply,
             return;
         }
         session_continue(smtp);
-    } else if (reply->code >= 500 && reply->code <= 504 && !needs_ehlo) {
-        tdm_smtp_enter(smtp, TDM_SMTP_HELO); /* RFC 5321 3.2: "command not recognized" */
+    } else if (reply->code >= 500 && !session_is_refusal(reply->code) && !needs_ehlo) {
+        /* RFC 5321 3.2: "command not recognized", which servers say in many ways */
+        tdm_smtp_enter(smtp, TDM_SMTP_HELO);
     } else if (reply->code >= 400) {
         tdm_smtp_fail_by_reply(smtp, TIDYMAIL_KIND_PERMANENT, TIDYMAIL_PHASE_EHLO, reply,
-                               reply->code >= 500 && reply->code <= 504
+                               needs_ehlo && reply->code >= 500 && !session_is_refusal(reply->code)
                                    ? "the server refused EHLO, which TLS and login need"
                                    : "the server refused EHLO");
     } else {
