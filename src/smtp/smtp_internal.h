@@ -97,8 +97,9 @@ struct tidymail_smtp {
 
     struct tdm_reply_parser parser;
     struct tdm_smtp_caps caps;
-    int extended; /* EHLO was accepted: parameters may be sent */
-    int ready;    /* logged in as wanted: messages may go */
+    int peer_knows_ehlo; /* it accepted one: a later refusal is meant (no HELO then) */
+    int extended;        /* EHLO was accepted: parameters may be sent */
+    int ready;           /* logged in as wanted: messages may go */
     int encrypted;
     int needs_rset; /* the server has a transaction open that was given up */
 

@@ -231,9 +231,10 @@ void tdm_smtp_reply_ehlo(tidymail_smtp *smtp, const struct tdm_reply *reply,
 {
     (void)pending;
     int needs_ehlo = session_has_credentials(smtp) ||
-                     (smtp->options.tls == TIDYMAIL_SMTP_TLS_STARTTLS && !smtp->encrypted);
+                     smtp->options.tls == TIDYMAIL_SMTP_TLS_STARTTLS || smtp->peer_knows_ehlo;
     if (reply->code / 100 == 2) {
         smtp->extended = 1;
+        smtp->peer_knows_ehlo = 1;
         if (tdm_smtp_caps_read(&smtp->caps, reply) != 0) {
             tdm_smtp_fail_no_memory(smtp);
             return;
