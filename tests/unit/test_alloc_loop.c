@@ -155,7 +155,7 @@ static int memory_once(const tidymail_allocator *allocator, const struct fail_al
     } else if (!sent && memory->failures == 0) {
         print_error("memory: %s\n", tidymail_report_summary(report));
         wrong = 1;
-    } else if (!sent && memory->failures > 0 &&
+    } else if (!sent && transport != NULL && message != NULL &&
                tidymail_error_kind(tidymail_report_error(report)) != TIDYMAIL_KIND_LOCAL) {
         print_error("memory: not told as out of memory: %s\n", tidymail_report_summary(report));
         wrong = 1;

@@ -1,0 +1,11 @@
+/* commands.h: the commands, one file each; main.c has the table. */
+#ifndef TIDYMAIL_CLI_COMMANDS_H
+#define TIDYMAIL_CLI_COMMANDS_H
+
+#include "args.h"
+
+extern const struct cli_command command_send;
+extern const struct cli_command command_render;
+extern const struct cli_command command_serve;
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * message_options.c: each option is one call of message.h. What a value must look like is the
+ * library's business: its error sticks to the message and comes out in the report.
+ */
+#include "message_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_code.h"
+#include "input.h"
+
+const struct cli_option message_options[] = {
+    {"from", "A", "sender, 'Ann <ann@example.org>' or ann@example.org", 0},
+    {"to", "A", "recipient, one address each time", CLI_MANY},
+    {"cc", "A", "recipient of a copy", CLI_MANY},
+    {"bcc", "A", "recipient of a copy that nobody else sees", CLI_MANY},
+    {"reply-to", "A", "where answers go", CLI_MANY},
+    {"subject", "S", "the subject", 0},
+    {"text", "T", "the text", 0},
+    {"text-file", "F", "the text from a file, - for standard input", 0},
+    {"html", "T", "the text as HTML", 0},
+    {"html-file", "F", "the HTML from a file, - for standard input", 0},
+    {"header", "'N: V'", "one more header field", CLI_MANY},
+    {"eml", "F", "a ready-made message, - for standard input", 0},
+    {NULL, NULL, NULL, 0},
+};
+
+/* How a value gets into the message. */
+struct message_setter {
+    const char *name;
+    int (*set)(tidymail_message *message, const char *value);
+    int from_file; /* the value names a file that has the text */
+};
+
+static const struct message_setter message_setters[] = {
+    {"from", tidymail_message_set_from, 0},
+    {"to", tidymail_message_add_to, 0},
+    {"cc", tidymail_message_add_cc, 0},
+    {"bcc", tidymail_message_add_bcc, 0},
+    {"reply-to", tidymail_message_add_reply_to, 0},
+    {"subject", tidymail_message_set_subject, 0},
+    {"text", tidymail_message_set_text, 0},
+    {"text-file", tidymail_message_set_text, 1},
+    {"html", tidymail_message_set_html, 0},
+    {"html-file", tidymail_message_set_html, 1},
+};
+
+/* With --eml, sender and recipients are the envelope; "" and <> are the null reverse-path. */
+static int message_set_envelope_from(tidymail_message *message, const char *value)
+{
+    return tidymail_message_set_envelope_from(message, strcmp(value, "<>") == 0 ? "" : value);
+}
+
+static const struct message_setter message_envelope_setters[] = {
+    {"from", message_set_envelope_from, 0},
+    {"to", tidymail_message_add_envelope_to, 0},
+};
+
+static int message_check_pair(const struct cli_args *args, const char *a, const char *b,
+                              struct cli_failure *failure)
+{
+    return args_has(args, a) && args_has(args, b)
+               ? failure_usage(failure, "--%s and --%s cannot go together", a, b)
+               : 0;
+}
+
+static int message_check_stdin(const struct cli_args *args, struct cli_failure *failure)
+{
+    static const char *const readers[] = {"text-file", "html-file", "eml"};
+    int used = 0;
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+        const char *value = args_get(args, readers[i]);
+        used += value != NULL && strcmp(value, "-") == 0;
+    }
+    return used > 1 ? failure_usage(failure, "standard input (-) can be read once only") : 0;
+}
+
+int message_options_check(const struct cli_args *args, int envelope, struct cli_failure *failure)
+{
+    static const char *const not_with_eml[] = {"cc",        "bcc",  "reply-to",  "subject", "text",
+                                               "text-file", "html", "html-file", "header"};
+    size_t count = sizeof(not_with_eml) / sizeof(not_with_eml[0]);
+    int result = message_check_pair(args, "text", "text-file", failure);
+    result |= message_check_pair(args, "html", "html-file", failure);
+    result |= message_check_stdin(args, failure);
+    for (size_t i = 0; i < count; i++) {
+        result |= message_check_pair(args, "eml", not_with_eml[i], failure);
+    }
+    if (args_has(args, "eml")) {
+        return result;
+    }
+    for (size_t i = 0; i < args->count; i++) {
+        const struct cli_given *given = &args->given[i];
+        if (strcmp(given->option->name, "header") == 0 && strchr(given->value, ':') == NULL) {
+            result |= failure_usage(failure, "--header has no colon: --header 'Name: value'");
+        }
+    }
+    if (envelope && !args_has(args, "from")) {
+        result |= failure_usage(failure, "--from is missing");
+    }
+    if (envelope && !args_has(args, "to") && !args_has(args, "cc") && !args_has(args, "bcc")) {
+        result |= failure_usage(failure, "a recipient is missing: --to, --cc or --bcc");
+    }
+    return result;
+}
+
+static int message_set_file(tidymail_message *message, const struct message_setter *setter,
+                            const char *path, struct cli_failure *failure)
+{
+    size_t length;
+    char *text = input_read(path, &length, failure);
+    if (text == NULL) {
+        return -1;
+    }
+    int result = 0;
+    size_t nul = strlen(text);
+    if (nul < length) {
+        result = failure_set(failure, CLI_EXIT_DATA, TIDYMAIL_KIND_MESSAGE,
+                             "--%s: a NUL byte at offset %zu is not text", setter->name, nul);
+    } else {
+        setter->set(message, text);
+    }
+    free(text);
+    return result;
+}
+
+static int message_set_eml(tidymail_message *message, const char *path, struct cli_failure *failure)
+{
+    size_t length;
+    char *bytes = input_read(path, &length, failure);
+    if (bytes == NULL) {
+        return -1;
+    }
+    tidymail_message_set_raw(message, bytes, length);
+    free(bytes);
+    return 0;
+}
+
+static int message_add_header(tidymail_message *message, const char *line,
+                              struct cli_failure *failure)
+{
+    const char *colon = strchr(line, ':');
+    char *name = strndup(line, (size_t)(colon - line));
+    if (name == NULL) {
+        return failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
+    }
+    const char *value = colon + 1 + strspn(colon + 1, " \t");
+    tidymail_message_add_header(message, name, value);
+    free(name);
+    return 0;
+}
+
+int message_options_apply(const struct cli_args *args, tidymail_message *message,
+                          struct cli_failure *failure)
+{
+    const char *eml = args_get(args, "eml");
+    const struct message_setter *setters = message_setters;
+    size_t count = sizeof(message_setters) / sizeof(message_setters[0]);
+    if (eml != NULL) {
+        setters = message_envelope_setters;
+        count = sizeof(message_envelope_setters) / sizeof(message_envelope_setters[0]);
+        if (message_set_eml(message, eml, failure) != 0) {
+            return -1;
+        }
+    }
+    int result = 0;
+    for (size_t i = 0; i < args->count && result == 0; i++) {
+        const struct cli_given *given = &args->given[i];
+        if (strcmp(given->option->name, "header") == 0) {
+            result = message_add_header(message, given->value, failure);
+            continue;
+        }
+        size_t k = 0;
+        while (k < count && strcmp(setters[k].name, given->option->name) != 0) {
+            k++;
+        }
+        if (k < count && setters[k].from_file) {
+            result = message_set_file(message, &setters[k], given->value, failure);
+        } else if (k < count) {
+            setters[k].set(message, given->value);
+        }
+    }
+    return result;
+}
