@@ -1,0 +1,590 @@
+/* server_session.c: commands and their order. See server_session.h; AUTH is in server_auth.c. */
+#include "server_session.h"
+
+#include <string.h>
+
+#include "server_internal.h"
+#include "util/str.h"
+
+#define LINE_LIMIT ((size_t)12288) /* the longest line AUTH may need (RFC 4954 4) */
+#define INPUT_LIMIT ((size_t)1 << 20)
+#define ERROR_LIMIT 20
+#define RECIPIENT_LIMIT 1000
+#define SIZE_LIMIT INT64_MAX
+
+void tdm_server_note(struct tdm_server_session *session, const char *line)
+{
+    const struct tdm_server_trace *trace = &session->options.trace;
+    if (trace->line != NULL) {
+        trace->line(trace->context, TDM_SERVER_NOTE, line);
+    }
+}
+
+static void session_emit(struct tdm_server_session *session, int code, char mark,
+                         const char *enhanced, const char *text)
+{
+    size_t start = session->out.length;
+    tdm_buf_addf(&session->out, "%d%c%s%s%s\r\n", code, mark, enhanced,
+                 enhanced[0] != '\0' ? " " : "", text);
+    if (session->out.failed) {
+        tdm_server_close(session);
+        return;
+    }
+    tdm_shown_trace_sent(&session->options.trace, &session->shown, session->out.data + start,
+                         session->out.length - start);
+}
+
+void tdm_server_reply(struct tdm_server_session *session, int code, const char *enhanced,
+                      const char *text)
+{
+    session->errors += code >= 500;
+    if (session->errors > ERROR_LIMIT) {
+        session_emit(session, 421, ' ', "4.7.0", "too many errors, closing the connection");
+        tdm_server_close(session);
+        return;
+    }
+    session_emit(session, code, ' ', enhanced, text);
+}
+
+void tdm_server_close(struct tdm_server_session *session)
+{
+    session->mode = TDM_SERVER_CLOSED;
+    session->event = TDM_SERVER_CLOSE;
+}
+
+static void session_forget_transaction(struct tdm_server_session *session)
+{
+    tdm_free(&session->allocator, session->from);
+    session->from = NULL;
+    for (size_t i = 0; i < session->recipients.count; i++) {
+        tdm_free(&session->allocator, session->recipients.items[i]);
+    }
+    tdm_free(&session->allocator, session->recipients.items);
+    session->recipients.items = NULL;
+    session->recipients.count = 0;
+    session->utf8 = 0;
+    tdm_buf_clear(&session->message);
+}
+
+static void session_greet(struct tdm_server_session *session)
+{
+    struct tdm_buf text;
+    tdm_buf_init(&text, &session->allocator, 1024);
+    tdm_buf_addf(&text, "%s ESMTP tidymail test server", session->options.name);
+    tdm_server_reply(session, 220, "", tdm_buf_text(&text));
+    tdm_buf_clear(&text);
+}
+
+int tdm_server_session_init(struct tdm_server_session *session,
+                            const struct tdm_server_options *options, int64_t now_ms)
+{
+    memset(session, 0, sizeof(*session));
+    session->options = *options;
+    session->allocator = tdm_allocator_default;
+    session->encrypted = options->encrypted;
+    session->deadline = now_ms + options->idle_ms;
+    tdm_buf_init(&session->input, NULL, INPUT_LIMIT);
+    tdm_buf_init(&session->line, NULL, LINE_LIMIT);
+    tdm_buf_init(&session->out, NULL, INPUT_LIMIT);
+    size_t max = (uint64_t)options->max_size < SIZE_MAX ? (size_t)options->max_size : SIZE_MAX - 1;
+    tdm_buf_init(&session->message, NULL, max);
+    session_greet(session);
+    return session->out.failed ? -1 : 0;
+}
+
+void tdm_server_session_clear(struct tdm_server_session *session)
+{
+    session_forget_transaction(session);
+    tdm_free(&session->allocator, session->user);
+    tdm_free(&session->allocator, session->login);
+    tdm_buf_wipe(&session->input);
+    tdm_buf_wipe(&session->line);
+    tdm_buf_clear(&session->out);
+}
+
+int tdm_server_auth_offered(const struct tdm_server_session *session)
+{
+    return session->encrypted || session->options.clear_auth;
+}
+
+static void session_command_ehlo(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    if (length == 0 || memchr(args, ' ', length) != NULL) {
+        tdm_server_reply(session, 501, "5.5.4", "syntax: EHLO domain");
+        return;
+    }
+    session_forget_transaction(session); /* as RSET (RFC 5321 4.1.4) */
+    session->greeted = 2;
+    struct tdm_buf size;
+    tdm_buf_init(&size, &session->allocator, 64);
+    tdm_buf_addf(&size, "SIZE %l", session->options.max_size);
+    session_emit(session, 250, '-', "", session->options.name);
+    session_emit(session, 250, '-', "", "PIPELINING");
+    session_emit(session, 250, '-', "", tdm_buf_text(&size));
+    session_emit(session, 250, '-', "", "8BITMIME");
+    session_emit(session, 250, '-', "", "SMTPUTF8");
+    if (session->options.offer_tls && !session->encrypted) {
+        session_emit(session, 250, '-', "", "STARTTLS");
+    }
+    if (tdm_server_auth_offered(session)) {
+        session_emit(session, 250, '-', "", "AUTH PLAIN LOGIN");
+    }
+    session_emit(session, 250, ' ', "", "ENHANCEDSTATUSCODES");
+    tdm_buf_clear(&size);
+}
+
+static void session_command_helo(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    if (length == 0 || memchr(args, ' ', length) != NULL) {
+        tdm_server_reply(session, 501, "5.5.4", "syntax: HELO domain");
+        return;
+    }
+    session_forget_transaction(session);
+    session->greeted = 1;
+    tdm_server_reply(session, 250, "", session->options.name);
+}
+
+static void session_command_starttls(struct tdm_server_session *session, const char *args,
+                                     size_t length)
+{
+    (void)args;
+    if (session->encrypted) {
+        tdm_server_reply(session, 503, "5.5.1", "TLS is there already");
+    } else if (!session->options.offer_tls) {
+        tdm_server_reply(session, 502, "5.5.1", "STARTTLS is not offered");
+    } else if (length > 0) {
+        tdm_server_reply(session, 501, "5.5.4", "STARTTLS takes no parameter");
+    } else {
+        tdm_server_reply(session, 220, "2.0.0", "go ahead with TLS");
+        session->mode = TDM_SERVER_PAUSED;
+        session->event = TDM_SERVER_START_TLS;
+    }
+}
+
+/* What a parameter of MAIL came to. */
+struct session_parameters {
+    int seen_size;
+    int seen_body;
+    int seen_utf8;
+    int seen_auth;
+};
+
+/* One parameter of MAIL (RFC 5321 4.1.1.11); 0, or the reply was given. */
+static int session_mail_parameter(struct tdm_server_session *session, const char *word,
+                                  size_t length, struct session_parameters *seen)
+{
+    size_t at = strlen("SIZE=");
+    if (tdm_starts_nocase(word, length, "SIZE=") && !seen->seen_size) {
+        uint64_t size = 0;
+        while (at < length && tdm_is_digit(word[at]) && size <= SIZE_LIMIT / 100) {
+            size = size * 10 + (uint64_t)(word[at++] - '0');
+        }
+        if (length == strlen("SIZE=") || (at < length && !tdm_is_digit(word[at]))) {
+            tdm_server_reply(session, 501, "5.5.4", "syntax: SIZE=number");
+            return -1;
+        }
+        if (size > (uint64_t)session->options.max_size) {
+            tdm_server_reply(session, 552, "5.3.4", "the message is larger than this server takes");
+            return -1;
+        }
+        seen->seen_size = 1;
+        return 0;
+    }
+    if ((tdm_equal_nocase_n(word, length, "BODY=7BIT") ||
+         tdm_equal_nocase_n(word, length, "BODY=8BITMIME")) &&
+        !seen->seen_body) {
+        seen->seen_body = 1;
+        return 0;
+    }
+    if (tdm_equal_nocase_n(word, length, "SMTPUTF8") && !seen->seen_utf8) {
+        seen->seen_utf8 = 1;
+        return 0;
+    }
+    if (tdm_starts_nocase(word, length, "AUTH=") && length > 5 && !seen->seen_auth) {
+        seen->seen_auth = 1; /* RFC 4954 5: taken note of, not believed */
+        return 0;
+    }
+    tdm_server_reply(session, 555, "5.5.4", "a parameter of MAIL is unknown, wrong or there twice");
+    return -1;
+}
+
+static int session_mail_parameters(struct tdm_server_session *session, const char *rest,
+                                   const char *end, struct session_parameters *seen)
+{
+    memset(seen, 0, sizeof(*seen));
+    if (rest < end && *rest != ' ') {
+        tdm_server_reply(session, 501, "5.5.4", "a blank must stand before a parameter");
+        return -1;
+    }
+    while (rest < end) {
+        const char *word = rest;
+        while (word < end && *word == ' ') {
+            word++;
+        }
+        const char *stop = memchr(word, ' ', (size_t)(end - word));
+        rest = stop != NULL ? stop : end;
+        if (word == rest) {
+            continue;
+        }
+        if (session->greeted < 2) {
+            tdm_server_reply(session, 555, "5.5.4", "parameters need EHLO");
+            return -1;
+        }
+        if (session_mail_parameter(session, word, (size_t)(rest - word), seen) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void session_command_mail(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    const char *address = NULL;
+    const char *rest = NULL;
+    size_t address_length = 0;
+    struct session_parameters seen;
+    if (session->from != NULL) {
+        tdm_server_reply(session, 503, "5.5.1", "MAIL within a transaction");
+    } else if (session->options.require_auth && session->user == NULL) {
+        tdm_server_reply(session, 530, "5.7.0", "authentication required");
+    } else if (!tdm_starts_nocase(args, length, "FROM:") ||
+               tdm_server_path_parse(args + 5, length - 5, 1, &address, &address_length, &rest) !=
+                   TDM_SERVER_PATH_OK) {
+        tdm_server_reply(session, 501, "5.1.7", "syntax: MAIL FROM:<address> [parameters]");
+    } else if (session_mail_parameters(session, rest, args + length, &seen) == 0) {
+        if (tdm_has_8bit(address, address_length) && !seen.seen_utf8) {
+            tdm_server_reply(session, 553, "5.6.7", "such an address needs SMTPUTF8");
+            return;
+        }
+        session->from = tdm_strndup(&session->allocator, address, address_length);
+        session->utf8 = seen.seen_utf8;
+        if (session->from == NULL) {
+            tdm_server_reply(session, 452, "4.3.1", "out of memory");
+        } else {
+            tdm_server_reply(session, 250, "2.1.0", "sender ok");
+        }
+    }
+}
+
+static int session_add_recipient(struct tdm_server_session *session, const char *address,
+                                 size_t length)
+{
+    struct tdm_server_recipients *list = &session->recipients;
+    char **items =
+        tdm_resize_array(&session->allocator, list->items, list->count + 1, sizeof(*items));
+    if (items == NULL) {
+        return -1;
+    }
+    list->items = items;
+    items[list->count] = tdm_strndup(&session->allocator, address, length);
+    if (items[list->count] == NULL) {
+        return -1;
+    }
+    list->count++;
+    return 0;
+}
+
+static void session_command_rcpt(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    const char *address = NULL;
+    const char *rest = NULL;
+    size_t address_length = 0;
+    if (session->from == NULL) {
+        tdm_server_reply(session, 503, "5.5.1", "RCPT needs MAIL first");
+    } else if (!tdm_starts_nocase(args, length, "TO:") ||
+               tdm_server_path_parse(args + 3, length - 3, 0, &address, &address_length, &rest) !=
+                   TDM_SERVER_PATH_OK) {
+        tdm_server_reply(session, 501, "5.1.3", "syntax: RCPT TO:<address>");
+    } else if (rest < args + length) {
+        tdm_server_reply(session, 555, "5.5.4", "a parameter of RCPT is unknown");
+    } else if (tdm_has_8bit(address, address_length) && !session->utf8) {
+        tdm_server_reply(session, 553, "5.6.7", "such an address needs SMTPUTF8");
+    } else if (session->recipients.count == RECIPIENT_LIMIT) {
+        tdm_server_reply(session, 452, "4.5.3", "too many recipients");
+    } else if (session_add_recipient(session, address, address_length) != 0) {
+        tdm_server_reply(session, 452, "4.3.1", "out of memory");
+    } else {
+        tdm_server_reply(session, 250, "2.1.5", "recipient ok");
+    }
+}
+
+static void session_command_data(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    (void)args;
+    if (session->from == NULL) {
+        tdm_server_reply(session, 503, "5.5.1", "DATA needs MAIL and RCPT first");
+    } else if (session->recipients.count == 0) {
+        tdm_server_reply(session, 554, "5.5.1", "no valid recipients");
+    } else if (length > 0) {
+        tdm_server_reply(session, 501, "5.5.4", "DATA takes no parameter");
+    } else {
+        memset(&session->dots, 0, sizeof(session->dots));
+        tdm_buf_reset(&session->message);
+        session->mode = TDM_SERVER_DATA;
+        tdm_server_reply(session, 354, "", "end the message with a dot on a line of its own");
+    }
+}
+
+static void session_command_rset(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    (void)args;
+    if (length > 0) {
+        tdm_server_reply(session, 501, "5.5.4", "RSET takes no parameter");
+        return;
+    }
+    session_forget_transaction(session);
+    tdm_server_reply(session, 250, "2.0.0", "ok");
+}
+
+static void session_command_noop(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    (void)args;
+    (void)length;
+    tdm_server_reply(session, 250, "2.0.0", "ok");
+}
+
+static void session_command_vrfy(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    (void)args;
+    if (length == 0) {
+        tdm_server_reply(session, 501, "5.5.4", "syntax: VRFY address");
+    } else {
+        tdm_server_reply(session, 252, "2.5.2", "cannot verify, send some mail");
+    }
+}
+
+static void session_command_expn(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    (void)args;
+    (void)length;
+    tdm_server_reply(session, 502, "5.5.1", "there are no lists here");
+}
+
+static void session_command_help(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    (void)args;
+    (void)length;
+    tdm_server_reply(session, 214, "2.0.0",
+                     "EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+}
+
+static void session_command_quit(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    (void)args;
+    if (length > 0) {
+        tdm_server_reply(session, 501, "5.5.4", "QUIT takes no parameter");
+        return;
+    }
+    tdm_server_reply(session, 221, "2.0.0", "bye");
+    tdm_server_close(session);
+}
+
+struct session_command {
+    const char *verb;
+    void (*run)(struct tdm_server_session *session, const char *args, size_t length);
+    int needs_greeting; /* EHLO or HELO must have come (RFC 5321 4.1.4) */
+};
+
+static const struct session_command commands[] = {
+    {"EHLO", session_command_ehlo, 0},         {"HELO", session_command_helo, 0},
+    {"STARTTLS", session_command_starttls, 1}, {"AUTH", tdm_server_command_auth, 1},
+    {"MAIL", session_command_mail, 1},         {"RCPT", session_command_rcpt, 1},
+    {"DATA", session_command_data, 1},         {"RSET", session_command_rset, 0},
+    {"NOOP", session_command_noop, 0},         {"VRFY", session_command_vrfy, 0},
+    {"EXPN", session_command_expn, 0},         {"HELP", session_command_help, 0},
+    {"QUIT", session_command_quit, 0},
+};
+
+static void session_command(struct tdm_server_session *session, const char *line, size_t length)
+{
+    size_t verb = 0;
+    while (verb < length && line[verb] != ' ') {
+        verb++;
+    }
+    size_t start = verb < length ? verb + 1 : length;
+    while (length > start && line[length - 1] == ' ') {
+        length--; /* blanks at the end are tolerated (RFC 5321 4.1.1) */
+    }
+    if (tdm_find_control(line, length) != length) {
+        tdm_server_reply(session, 500, "5.5.2", "a control byte is in the command");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (!tdm_equal_nocase_n(line, verb, commands[i].verb)) {
+            continue;
+        }
+        if (commands[i].needs_greeting && session->greeted == 0) {
+            tdm_server_reply(session, 503, "5.5.1", "say EHLO first");
+        } else {
+            commands[i].run(session, line + start, length - start);
+        }
+        return;
+    }
+    tdm_server_reply(session, 500, "5.5.1", "unknown command");
+}
+
+static void session_line(struct tdm_server_session *session)
+{
+    const char *line = tdm_buf_text(&session->line);
+    size_t length = session->line.length;
+    if (length > 0 && line[length - 1] == '\r') {
+        length--;
+    }
+    tdm_shown_trace_client(&session->options.trace, &session->shown, line, length);
+    if (session->line_too_long || session->line.failed) {
+        session->line_too_long = 0;
+        session->mode = TDM_SERVER_COMMAND;
+        tdm_server_reply(session, 500, "5.5.6", "the line is too long");
+    } else if (session->mode == TDM_SERVER_COMMAND) {
+        session_command(session, line, length);
+    } else {
+        tdm_server_auth_response(session, line, length);
+    }
+    if (session->line.data != NULL) {
+        tdm_wipe(session->line.data, session->line.capacity);
+    }
+    tdm_buf_reset(&session->line);
+}
+
+/* The lone dot came. */
+static void session_end_message(struct tdm_server_session *session)
+{
+    session->mode = TDM_SERVER_COMMAND;
+    struct tdm_buf note;
+    tdm_buf_init(&note, &session->allocator, 256);
+    if (session->message.failed) {
+        tdm_server_reply(session, 552, "5.3.4", "the message is larger than this server takes");
+        session_forget_transaction(session);
+    } else {
+        tdm_buf_addf(&note, "message of %z bytes", session->message.length);
+        if (session->dots.bare_lf > 0) {
+            tdm_buf_addf(&note, ", %z of its lines end in LF alone (RFC 5321 2.3.8)",
+                         session->dots.bare_lf);
+        }
+        tdm_server_note(session, tdm_buf_text(&note));
+        session->mode = TDM_SERVER_PAUSED;
+        session->event = TDM_SERVER_MESSAGE;
+    }
+    tdm_buf_clear(&note);
+}
+
+/* Takes bytes until an event stops it; returns how many. */
+static size_t session_take(struct tdm_server_session *session, const char *bytes, size_t length)
+{
+    size_t at = 0;
+    while (at < length && session->mode < TDM_SERVER_PAUSED) {
+        if (session->mode == TDM_SERVER_DATA) {
+            at += tdm_dot_reader_feed(&session->dots, bytes + at, length - at, &session->message);
+            if (session->dots.state == TDM_DOT_END) {
+                session_end_message(session);
+            }
+            continue;
+        }
+        const char *end = memchr(bytes + at, '\n', length - at);
+        size_t piece = end != NULL ? (size_t)(end - (bytes + at)) : length - at;
+        if (tdm_buf_add(&session->line, bytes + at, piece) != 0) {
+            session->line_too_long = 1;
+        }
+        at += piece + (end != NULL);
+        if (end != NULL) {
+            session_line(session);
+        }
+    }
+    return at;
+}
+
+void tdm_server_session_feed(struct tdm_server_session *session, const char *bytes, size_t length,
+                             int64_t now_ms)
+{
+    session->deadline = now_ms + session->options.idle_ms;
+    size_t taken = session_take(session, bytes, length);
+    if (session->event == TDM_SERVER_MESSAGE) {
+        tdm_buf_add(&session->input, bytes + taken, length - taken);
+        if (session->input.failed) {
+            tdm_server_close(session);
+        }
+    }
+    if (taken < length && session->event == TDM_SERVER_START_TLS) {
+        tdm_server_note(session, "bytes behind STARTTLS were dropped (RFC 3207 4.2)");
+    }
+}
+
+int tdm_server_session_output(const struct tdm_server_session *session, const char **bytes,
+                              size_t *length)
+{
+    *bytes = session->out.data;
+    *length = session->out.length;
+    return session->out.length > 0;
+}
+
+void tdm_server_session_consume(struct tdm_server_session *session, size_t length)
+{
+    tdm_buf_drop(&session->out, length);
+}
+
+enum tdm_server_event tdm_server_session_next(const struct tdm_server_session *session)
+{
+    int first_the_output =
+        session->event == TDM_SERVER_START_TLS || session->event == TDM_SERVER_CLOSE;
+    return first_the_output && session->out.length > 0 ? TDM_SERVER_NOTHING : session->event;
+}
+
+void tdm_server_session_tls_done(struct tdm_server_session *session, int64_t now_ms)
+{
+    if (session->event != TDM_SERVER_START_TLS) {
+        return;
+    }
+    session->event = TDM_SERVER_NOTHING;
+    session->mode = TDM_SERVER_COMMAND;
+    session->encrypted = 1;
+    session->greeted = 0; /* all knowledge of the client is dropped (RFC 3207 4.2) */
+    session_forget_transaction(session);
+    tdm_free(&session->allocator, session->user);
+    session->user = NULL;
+    session->deadline = now_ms + session->options.idle_ms;
+}
+
+void tdm_server_session_answer(struct tdm_server_session *session, const char *refusal,
+                               int64_t now_ms)
+{
+    if (session->event != TDM_SERVER_MESSAGE) {
+        return;
+    }
+    session->event = TDM_SERVER_NOTHING;
+    session->mode = TDM_SERVER_COMMAND;
+    session_forget_transaction(session);
+    if (refusal != NULL) {
+        tdm_server_reply(session, 451, "4.3.0", refusal);
+    } else {
+        tdm_server_reply(session, 250, "2.0.0", "message kept");
+    }
+    struct tdm_buf input = session->input;
+    tdm_buf_init(&session->input, NULL, INPUT_LIMIT);
+    tdm_server_session_feed(session, tdm_buf_text(&input), input.length, now_ms);
+    tdm_buf_wipe(&input);
+}
+
+int64_t tdm_server_session_deadline(const struct tdm_server_session *session)
+{
+    return session->mode == TDM_SERVER_CLOSED ? -1 : session->deadline;
+}
+
+void tdm_server_session_tick(struct tdm_server_session *session, int64_t now_ms)
+{
+    if (session->mode != TDM_SERVER_CLOSED && now_ms >= session->deadline) {
+        session_emit(session, 421, ' ', "4.4.2",
+                     "nothing came for too long, closing the connection");
+        tdm_server_close(session);
+    }
+}

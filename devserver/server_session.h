@@ -1,0 +1,108 @@
+/*
+ * server_session.h: one SMTP session on the server's side (RFC 5321), without I/O. Bytes and time go
+ * in, bytes and events come out:
+ *
+ *     tdm_server_session_feed(s, input, n, now) | _end_of_file(s) | _tick(s, now)
+ *     while (tdm_server_session_output(s, &bytes, &length))    // write, then consume
+ *         tdm_server_session_consume(s, written);
+ *     switch (tdm_server_session_next(s)) ...                  // once all is written
+ *
+ * It is strict where a client's mistakes should show (syntax, order, parameters) and says in the
+ * reply what was wrong. Everything it says goes through tdm_server_reply, every command through the
+ * table in server_session.c, every message through session_end_message: the places for rules that
+ * change its behaviour.
+ */
+#ifndef TDM_DEVSERVER_SERVER_SESSION_H
+#define TDM_DEVSERVER_SERVER_SESSION_H
+
+#include "dot_reader.h"
+#include "shown.h"
+
+struct tdm_server_options {
+    const char *name; /* of the server, in greeting and EHLO */
+    const char *user; /* with password: the only credentials accepted; NULL: any */
+    const char *password;
+    int offer_tls;    /* STARTTLS */
+    int encrypted;    /* from the start: implicit TLS */
+    int require_auth; /* MAIL only after AUTH */
+    int clear_auth;   /* AUTH is offered without TLS too */
+    int64_t max_size; /* bytes of one message */
+    int64_t idle_ms;  /* without a command for so long: 421 (RFC 5321 4.5.3.2.7) */
+    struct tdm_server_trace trace;
+};
+
+enum tdm_server_event {
+    TDM_SERVER_NOTHING = 0,
+    TDM_SERVER_START_TLS, /* the 220 is written: shake hands, then _tls_done */
+    TDM_SERVER_MESSAGE,   /* a message is complete: take it, then _answer */
+    TDM_SERVER_CLOSE      /* close the connection */
+};
+
+struct tdm_server_recipients {
+    char **items;
+    size_t count;
+};
+
+enum tdm_server_mode {
+    TDM_SERVER_COMMAND,
+    TDM_SERVER_AUTH_PLAIN, /* the response of PLAIN is waited for */
+    TDM_SERVER_AUTH_LOGIN_USER,
+    TDM_SERVER_AUTH_LOGIN_PASSWORD,
+    TDM_SERVER_DATA,
+    TDM_SERVER_PAUSED, /* an event waits for its answer */
+    TDM_SERVER_CLOSED
+};
+
+struct tdm_server_session {
+    struct tdm_server_options options; /* texts are the caller's */
+    tidymail_allocator allocator;
+    enum tdm_server_mode mode;
+    enum tdm_server_event event; /* given once the output is empty */
+    struct tdm_buf input;        /* what comes while an event waits */
+    struct tdm_buf line;
+    int line_too_long;
+    struct tdm_buf out;
+    int64_t deadline;
+    struct tdm_shown_client shown;
+    int errors; /* replies of 5xx to commands */
+    int encrypted;
+    int greeted; /* 1: HELO, 2: EHLO */
+    char *user;  /* logged in; NULL: not */
+    char *login; /* the user name of AUTH LOGIN under way */
+    char *from;  /* MAIL was accepted; NULL: not */
+    int utf8;    /* SMTPUTF8 was given */
+    struct tdm_server_recipients recipients;
+    struct tdm_dot_reader dots;
+    struct tdm_buf message;
+};
+
+int tdm_server_session_init(struct tdm_server_session *session,
+                            const struct tdm_server_options *options, int64_t now_ms);
+void tdm_server_session_clear(struct tdm_server_session *session);
+
+void tdm_server_session_feed(struct tdm_server_session *session, const char *bytes, size_t length,
+                             int64_t now_ms);
+int tdm_server_session_output(const struct tdm_server_session *session, const char **bytes,
+                              size_t *length);
+void tdm_server_session_consume(struct tdm_server_session *session, size_t length);
+/* The event to act on now; the same one until it is answered. */
+enum tdm_server_event tdm_server_session_next(const struct tdm_server_session *session);
+/* TLS stands. What the client sent in clear behind STARTTLS was dropped (RFC 3207 4.2, and the
+ * injection attack), and it must say EHLO again. */
+void tdm_server_session_tls_done(struct tdm_server_session *session, int64_t now_ms);
+/* The verdict on the message: NULL accepts it, else why it could not be kept (451). */
+void tdm_server_session_answer(struct tdm_server_session *session, const char *refusal,
+                               int64_t now_ms);
+int64_t tdm_server_session_deadline(const struct tdm_server_session *session);
+void tdm_server_session_tick(struct tdm_server_session *session, int64_t now_ms);
+
+/* server_path.c: "<ann@example.org> SIZE=10" behind MAIL FROM: or RCPT TO:. */
+enum tdm_server_path_error {
+    TDM_SERVER_PATH_OK = 0,
+    TDM_SERVER_PATH_SYNTAX /* no <...> where it must be, or no address in it */
+};
+/* Finds the address (source route dropped, RFC 5321 4.1.1.3) and what stands behind the bracket. */
+enum tdm_server_path_error tdm_server_path_parse(const char *text, size_t length, int null_allowed,
+                                                 const char **address, size_t *address_length,
+                                                 const char **rest);
+#endif
