@@ -270,7 +270,8 @@ static void explain_alert(const struct tdm_tls *tls, int alert, struct tdm_buf *
 }
 
 /* Neither the certificate nor plain text: what OpenSSL and the socket say. */
-static void explain_other(const struct tdm_tls *tls, struct tdm_buf *line, struct tdm_buf *hint)
+static void explain_other(const struct tdm_tls *tls, struct tidymail_error *error,
+                          struct tdm_buf *line, struct tdm_buf *hint)
 {
     int reason = ERR_GET_REASON(tls->code);
     int number = tls->socket.read_errno != 0 ? tls->socket.read_errno : tls->socket.write_errno;
@@ -283,10 +284,12 @@ static void explain_other(const struct tdm_tls *tls, struct tdm_buf *line, struc
     } else if (number != 0) {
         tdm_buf_addf(line, "the connection to %s broke during the TLS handshake: ", tls->host);
         tdm_net_add_errno(line, number);
+        error->retryable = 1; /* a lost connection, whatever was going on */
         tdm_buf_add_str(
             hint, "the server may not speak TLS on this port, or something on the way cuts it");
     } else if (tls->socket.eof) {
         tdm_buf_addf(line, "%s closed the connection during the TLS handshake", tls->host);
+        error->retryable = 1;
         tdm_buf_add_str(hint, "the server may not speak TLS on this port; its log may say more");
     } else {
         tdm_buf_addf(line, "the TLS handshake with %s failed: %s", tls->host,
@@ -303,7 +306,7 @@ void tdm_tls_explain(const struct tdm_tls *tls, struct tidymail_error *error)
     if (tls->verify_error != X509_V_OK && tls->leaf != NULL) {
         explain_certificate(tls, &line, &hint);
     } else if (!explain_plain_text(tls, &line, &hint)) {
-        explain_other(tls, &line, &hint);
+        explain_other(tls, error, &line, &hint);
     }
     tdm_error_set(error, TIDYMAIL_KIND_TLS, TIDYMAIL_PHASE_TLS, tdm_buf_text(&line),
                   hint.length > 0 ? tdm_buf_text(&hint) : NULL);

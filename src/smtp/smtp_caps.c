@@ -141,6 +141,9 @@ int tdm_smtp_caps_read(struct tdm_smtp_caps *caps, const struct tdm_reply *reply
     const char *text = tdm_buf_text(&reply->text);
     const char *end = text + reply->text.length;
     const char *line = memchr(text, '\n', reply->text.length); /* the first line is the name */
+    if (line == NULL) {
+        caps_read_line(caps, text, reply->text.length); /* unless it is all that there is */
+    }
     while (line != NULL) {
         line++;
         const char *next = memchr(line, '\n', (size_t)(end - line));

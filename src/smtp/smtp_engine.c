@@ -91,6 +91,7 @@ tidymail_smtp *tidymail_smtp_new_with(const tidymail_smtp_options *options, int6
     smtp->phase = TIDYMAIL_PHASE_CONNECT;
     smtp->wait_deadline = -1;
     tdm_error_init(&smtp->error, &own);
+    tdm_error_init(&smtp->ehlo_error, &own);
     for (size_t i = 0; i < TIDYMAIL_PHASE_COUNT; i++) {
         smtp->phase_ms[i] = -1;
     }
@@ -129,6 +130,7 @@ void tidymail_smtp_free(tidymail_smtp *smtp)
     engine_free_text(smtp, smtp->options.auth, 0);
     tdm_peer_clear(&smtp->allocator, &smtp->peer);
     tdm_error_clear(&smtp->error);
+    tdm_error_clear(&smtp->ehlo_error);
     tdm_buf_wipe(&smtp->out);
     tdm_buf_wipe(&smtp->secret);
     tdm_smtp_caps_clear(&smtp->caps);

@@ -110,10 +110,11 @@ struct tidymail_smtp {
     struct tdm_transaction *head; /* under way and waiting, oldest first */
     struct tdm_transaction *done; /* reports for REPORT events */
 
-    struct tidymail_error error; /* why the session failed */
-    int error_by_reply;          /* the server said so: the outcome is not open */
-    int closing;                 /* no further message: QUIT is out, or CLOSE is near */
-    int closed;                  /* CLOSE was or will be given */
+    struct tidymail_error error;      /* why the session failed */
+    struct tidymail_error ehlo_error; /* EHLO's refusal, while HELO is tried */
+    int error_by_reply;               /* the server said so: the outcome is not open */
+    int closing;                      /* no further message: QUIT is out, or CLOSE is near */
+    int closed;                       /* CLOSE was or will be given */
     int quit_wanted;
     struct tdm_peer peer;
     int64_t phase_ms[TIDYMAIL_PHASE_COUNT];

@@ -242,6 +242,8 @@ void tdm_smtp_reply_ehlo(tidymail_smtp *smtp, const struct tdm_reply *reply,
         session_continue(smtp);
     } else if (reply->code >= 500 && !session_is_refusal(reply->code) && !needs_ehlo) {
         /* RFC 5321 3.2: "command not recognized", which servers say in many ways */
+        tdm_smtp_error_from_reply(smtp, &smtp->ehlo_error, TIDYMAIL_KIND_PERMANENT,
+                                  TIDYMAIL_PHASE_EHLO, reply, "the server refused EHLO");
         tdm_smtp_enter(smtp, TDM_SMTP_HELO);
     } else if (reply->code >= 400) {
         tdm_smtp_fail_by_reply(smtp, TIDYMAIL_KIND_PERMANENT, TIDYMAIL_PHASE_EHLO, reply,

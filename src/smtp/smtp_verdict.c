@@ -120,6 +120,12 @@ static void verdict_add_phrase(tidymail_smtp *smtp, struct tdm_buf *line)
 
 void tdm_smtp_fail_lost(tidymail_smtp *smtp, const char *words)
 {
+    if (smtp->state == TDM_SMTP_HELO) {
+        tdm_error_copy(&smtp->error, &smtp->ehlo_error); /* its answer was decisive after all */
+        smtp->error_by_reply = 1;
+        tdm_smtp_fail_session(smtp, 0);
+        return;
+    }
     struct tdm_buf line;
     tdm_buf_init(&line, &smtp->allocator, TEXT_MAX_BYTES);
     tdm_buf_addf(&line, "the connection was lost%s%s%s while ", words != NULL ? " (" : "",

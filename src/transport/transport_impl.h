@@ -22,7 +22,8 @@ struct tdm_clock {
 
 /* A line for the transcript: mark as in tidymail_smtp_trace. */
 struct tdm_trace {
-    void (*line)(void *context, int mark, int phase, int encrypted, const char *text, size_t length);
+    void (*line)(void *context, int mark, int phase, int encrypted, const char *text,
+                 size_t length);
     void *context;
 };
 

@@ -113,7 +113,8 @@ static void test_a_message_in_clear(void **state)
     assert_int_equal(result, 0);
     close(fd);
     assert_int_equal(tidymail_devserver_message_count(server), 1);
-    assert_string_equal(tidymail_devserver_message(server, 0, &length), "Subject: x\r\n\r\n.dot\r\n");
+    assert_string_equal(tidymail_devserver_message(server, 0, &length),
+                        "Subject: x\r\n\r\n.dot\r\n");
     assert_int_equal(length, 20);
     assert_string_equal(tidymail_devserver_message_from(server, 0), "a@example.com");
     assert_int_equal(tidymail_devserver_message_recipient_count(server, 0), 2);
@@ -266,7 +267,8 @@ static void refused(const tidymail_devserver_options *options, const char *words
 
 static void test_what_cannot_be_started(void **state)
 {
-    static const char *const hosts[] = {"0.0.0.0", "192.0.2.1", "::", "example.org", "", "128.0.0.1"};
+    static const char *const hosts[] = {
+        "0.0.0.0", "192.0.2.1", "::", "example.org", "", "128.0.0.1"};
     tidymail_devserver_options options = TIDYMAIL_DEVSERVER_OPTIONS_INIT;
     (void)state;
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
@@ -478,8 +480,7 @@ static void test_the_log_holds_no_secret(void **state)
     assert_non_null(strstr(tdm_buf_text(&log), "connection 1: *** accepted\n"));
     assert_non_null(strstr(tdm_buf_text(&log), "connection 1: -> AUTH PLAIN <hidden>\n"));
     assert_non_null(strstr(tdm_buf_text(&log), "connection 1: <- 535 5.7.8 "));
-    assert_non_null(
-        strstr(tdm_buf_text(&log), "*** message from <a@b.c> to <d@e.f>, 10 bytes\n"));
+    assert_non_null(strstr(tdm_buf_text(&log), "*** message from <a@b.c> to <d@e.f>, 10 bytes\n"));
     assert_null(strstr(tdm_buf_text(&log), "sesame"));
     assert_null(strstr(tdm_buf_text(&log), "c2VzYW1l"));
     assert_null(strstr(tdm_buf_text(&log), "AGFubgB3"));
@@ -580,8 +581,10 @@ static void test_scripts_with_certificates(void **state)
     static const struct {
         const char *script;
         int accepted;
-    } cases[] = {{"@tls\nS: 220 hi\n", 1},           {"@tls self-signed\nS: 220 hi\n", 0},
-                 {"@tls expired\nS: 220 hi\n", 0},   {"@tls wrong-host\nS: 220 hi\n", 0},
+    } cases[] = {{"@tls\nS: 220 hi\n", 1},
+                 {"@tls self-signed\nS: 220 hi\n", 0},
+                 {"@tls expired\nS: 220 hi\n", 0},
+                 {"@tls wrong-host\nS: 220 hi\n", 0},
                  {"@tls untrusted-ca\nS: 220 hi\n", 0}};
     tidymail_devserver_options options = TIDYMAIL_DEVSERVER_OPTIONS_INIT;
     (void)state;
@@ -610,10 +613,11 @@ static void test_an_endless_script_to_a_client_that_does_not_read(void **state)
     (void)state;
     options.scenario = "@repeat 100000000\nS: 220-more and more\nS: 220 end\n";
     tidymail_devserver *server = start(&options);
+    char some[100];
     int fd = dial(server);
-    wait_for(fd, "220-");
+    assert_true(recv(fd, some, sizeof(some), 0) > 0);
     int other = dial(server); /* it goes on serving others meanwhile, and ends at once */
-    wait_for(other, "220-");
+    assert_true(recv(other, some, sizeof(some), 0) > 0);
     close(other);
     tidymail_devserver_stop(server);
     close(fd);

@@ -95,10 +95,10 @@ static void test_every_difference_is_found(void **state)
         const char *more;
         const char *problem;
     } cases[] = {
-        {"expect: sent\n", "line 30: expected outcome sent, got partial\nline 30: expected no error"},
+        {"expect: sent\n",
+         "line 30: expected outcome sent, got partial\nline 30: expected no error"},
         {"expect: failed permanent rcpt\n", "line 30: expected outcome failed, got partial\n"},
-        {"expect: partial temporary rcpt\n",
-         "line 30: expected kind temporary, got permanent\n"},
+        {"expect: partial temporary rcpt\n", "line 30: expected kind temporary, got permanent\n"},
         {"expect: partial permanent data\n", "line 30: expected phase data, got rcpt\n"},
         {"expect: partial permanent rcpt 551\n", "line 30: expected code 551, got 550\n"},
         {"expect: partial permanent rcpt -\n", "line 30: expected code 0, got 550\n"},
@@ -152,8 +152,9 @@ static void test_too_late_is_found(void **state)
     const char *silent = "client: tls=none reply-timeout=5\nS: 220 hi\nC: EHLO *\n@silence\n";
     (void)state;
     play(silent, "expect: failed timeout ehlo - retryable within=5s\n", "");
-    play(silent, "expect: failed timeout ehlo within=4s\n",
-         "line 5: expected the report within 4s of the server's last byte, it came after 5000 ms\n");
+    play(
+        silent, "expect: failed timeout ehlo within=4s\n",
+        "line 5: expected the report within 4s of the server's last byte, it came after 5000 ms\n");
 }
 
 static void test_all_cuts_are_played(void **state)
@@ -181,8 +182,9 @@ static void test_times_are_virtual(void **state)
     struct tdm_replay_options options = TDM_REPLAY_OPTIONS_INIT;
     struct tdm_replay_result result;
     (void)state;
-    parse(&scenario, "client: tls=none\nS: 220 hi\nC: EHLO *\n@wait 200s\nS: 421 not today\n@close\n"
-                     "expect: failed temporary ehlo 421 retryable within=0s\n");
+    parse(&scenario,
+          "client: tls=none\nS: 220 hi\nC: EHLO *\n@wait 200s\nS: 421 not today\n@close\n"
+          "expect: failed temporary ehlo 421 retryable within=0s\n");
     assert_int_equal(tdm_replay(&scenario, &options, &result), 0);
     assert_string_equal(tdm_buf_text(&result.problems), "");
     assert_int_equal(result.end_ms, 200000);

@@ -21,11 +21,15 @@
 
 #define WAIT_MAX_MS 500
 
-/* Files whose result depends on two writes of the server arriving together, which memory can promise
- * and a network cannot. */
+/* Files whose result depends on what the server says or does next being there at once, which memory
+ * can promise and a network cannot. */
 static const char *const together[] = {
-    "body/250-before-the-end.scn",          "body/451-before-the-end.scn",
-    "body/552-before-the-end.scn",          "mail/451-behind-235-then-close.scn",
+    "body/250-before-the-end.scn",
+    "body/451-before-the-end.scn",
+    "body/552-before-the-end.scn",
+    "body/closed.scn",
+    "body/reset.scn",
+    "mail/451-behind-235-then-close.scn",
     "mail/unsolicited-250-before-mail.scn",
 };
 

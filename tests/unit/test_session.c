@@ -156,25 +156,24 @@ static void play(const char *const *lines, struct tdm_server_options options)
 
 static void test_a_message_with_dots(void **state)
 {
-    static const char *const lines[] = {
-        EHLO_PLAIN,
-        "> MAIL FROM:<a@example.com> SIZE=100 BODY=8BITMIME",
-        "< 250 2.1.0",
-        "> RCPT TO:<b@example.com>",
-        "< 250 2.1.5",
-        "> RCPT TO:<Postmaster>",
-        "< 250 2.1.5",
-        "> DATA",
-        "< 354",
-        "+ Subject: x\r\n\r\n..dot\r\n...\r\nend\r\n.\r\n",
-        "@message Subject: x\r\n\r\n.dot\r\n..\r\nend\r\n",
-        "< 250 2.0.0",
-        "> MAIL FROM:<>",
-        "< 250 2.1.0",
-        "> QUIT",
-        "< 221 2.0.0",
-        "@close",
-        NULL};
+    static const char *const lines[] = {EHLO_PLAIN,
+                                        "> MAIL FROM:<a@example.com> SIZE=100 BODY=8BITMIME",
+                                        "< 250 2.1.0",
+                                        "> RCPT TO:<b@example.com>",
+                                        "< 250 2.1.5",
+                                        "> RCPT TO:<Postmaster>",
+                                        "< 250 2.1.5",
+                                        "> DATA",
+                                        "< 354",
+                                        "+ Subject: x\r\n\r\n..dot\r\n...\r\nend\r\n.\r\n",
+                                        "@message Subject: x\r\n\r\n.dot\r\n..\r\nend\r\n",
+                                        "< 250 2.0.0",
+                                        "> MAIL FROM:<>",
+                                        "< 250 2.1.0",
+                                        "> QUIT",
+                                        "< 221 2.0.0",
+                                        "@close",
+                                        NULL};
     (void)state;
     play(lines, usual_options());
 }
@@ -266,34 +265,48 @@ static void test_what_is_out_of_order_or_wrong_is_refused(void **state)
 
 static void test_small_commands(void **state)
 {
-    static const char *const lines[] = {"> NOOP",        "< 250", "> noop twice", "< 250",
-                                        "> RSET",        "< 250", "> RSET now",   "< 501",
-                                        "> VRFY ann",    "< 252", "> VRFY",       "< 501",
-                                        "> EXPN list",   "< 502", "> HELP",       "< 214",
-                                        "> HELO me",     "= 250 test.example",
-                                        "> MAIL FROM:<a@b.c> SIZE=1", "< 555",
-                                        "> AUTH PLAIN",  "< 503", "> QUIT now",   "< 501",
-                                        "> quit",        "< 221", "@close",       NULL};
+    static const char *const lines[] = {"> NOOP",
+                                        "< 250",
+                                        "> noop twice",
+                                        "< 250",
+                                        "> RSET",
+                                        "< 250",
+                                        "> RSET now",
+                                        "< 501",
+                                        "> VRFY ann",
+                                        "< 252",
+                                        "> VRFY",
+                                        "< 501",
+                                        "> EXPN list",
+                                        "< 502",
+                                        "> HELP",
+                                        "< 214",
+                                        "> HELO me",
+                                        "= 250 test.example",
+                                        "> MAIL FROM:<a@b.c> SIZE=1",
+                                        "< 555",
+                                        "> AUTH PLAIN",
+                                        "< 503",
+                                        "> QUIT now",
+                                        "< 501",
+                                        "> quit",
+                                        "< 221",
+                                        "@close",
+                                        NULL};
     (void)state;
     play(lines, usual_options());
 }
 
 static void test_addresses_beyond_ascii_need_smtputf8(void **state)
 {
-    static const char *const lines[] = {EHLO_PLAIN,
-                                        "> MAIL FROM:<gr\xc3\xbc\xc3\x9f\x65@b.c>",
-                                        "< 553 5.6.7",
-                                        "> MAIL FROM:<gr\xc3\xbc\xc3\x9f\x65@b.c> SMTPUTF8",
-                                        "< 250",
-                                        "> RCPT TO:<\xc3\xa4@b.c>",
-                                        "< 250",
-                                        "> RSET",
-                                        "< 250",
-                                        "> MAIL FROM:<a@b.c>",
-                                        "< 250",
-                                        "> RCPT TO:<\xc3\xa4@b.c>",
-                                        "< 553",
-                                        NULL};
+    static const char *const lines[] = {
+        EHLO_PLAIN,    "> MAIL FROM:<gr\xc3\xbc\xc3\x9f\x65@b.c>",
+        "< 553 5.6.7", "> MAIL FROM:<gr\xc3\xbc\xc3\x9f\x65@b.c> SMTPUTF8",
+        "< 250",       "> RCPT TO:<\xc3\xa4@b.c>",
+        "< 250",       "> RSET",
+        "< 250",       "> MAIL FROM:<a@b.c>",
+        "< 250",       "> RCPT TO:<\xc3\xa4@b.c>",
+        "< 553",       NULL};
     (void)state;
     play(lines, usual_options());
 }
@@ -346,31 +359,18 @@ static void test_starttls_forgets_and_drops_what_was_injected(void **state)
 
 static void test_any_credentials(void **state)
 {
-    static const char *const lines[] = {
-        START_TLS,
-        "> AUTH PLAIN",
-        "= 334 ",
-        "> *",
-        "< 501 5.7.0",
-        "> AUTH PLAIN =",
-        "< 501 5.5.2",
-        "> AUTH PLAIN !!!!",
-        "< 501 5.5.2",
-        "> AUTH CRAM-MD5",
-        "< 504 5.5.4",
-        "> AUTH",
-        "< 501",
-        "> MAIL FROM:<a@b.c>",
-        "< 250",
-        "> AUTH PLAIN",
-        "< 503",
-        "> RSET",
-        "< 250",
-        "> AUTH PLAIN AGFubgBzZXNhbWU=",
-        "< 235 2.7.0",
-        "> AUTH PLAIN AGFubgBzZXNhbWU=",
-        "< 503 5.5.1",
-        NULL};
+    static const char *const lines[] = {START_TLS,     "> AUTH PLAIN",
+                                        "= 334 ",      "> *",
+                                        "< 501 5.7.0", "> AUTH PLAIN =",
+                                        "< 501 5.5.2", "> AUTH PLAIN !!!!",
+                                        "< 501 5.5.2", "> AUTH CRAM-MD5",
+                                        "< 504 5.5.4", "> AUTH",
+                                        "< 501",       "> MAIL FROM:<a@b.c>",
+                                        "< 250",       "> AUTH PLAIN",
+                                        "< 503",       "> RSET",
+                                        "< 250",       "> AUTH PLAIN AGFubgBzZXNhbWU=",
+                                        "< 235 2.7.0", "> AUTH PLAIN AGFubgBzZXNhbWU=",
+                                        "< 503 5.5.1", NULL};
     (void)state;
     play(lines, usual_options());
 }
@@ -386,44 +386,49 @@ static struct tdm_server_options guarded_options(void)
 
 static void test_the_right_credentials_only(void **state)
 {
-    static const char *const lines[] = {
-        EHLO_PLAIN,
-        "> MAIL FROM:<a@b.c>",
-        "< 530 5.7.0",
-        "> AUTH PLAIN AGFubgBzZXNhbWU=",
-        "< 538 5.7.11",
-        "> STARTTLS",
-        "< 220",
-        "@tls",
-        EHLO_AUTH,
-        "> AUTH PLAIN AGFubgB3cm9uZw==", /* ann, wrong */
-        "< 535 5.7.8",
-        "> AUTH PLAIN AGJvYgBzZXNhbWU=", /* bob, sesame */
-        "< 535 5.7.8",
-        "> AUTH LOGIN",
-        "= 334 VXNlcm5hbWU6",
-        "> YW5u",
-        "= 334 UGFzc3dvcmQ6",
-        "> c2VzYW1lcw==", /* sesames */
-        "< 535 5.7.8",
-        "> MAIL FROM:<a@b.c>",
-        "< 530",
-        "> AUTH LOGIN YW5u",
-        "= 334 UGFzc3dvcmQ6",
-        "> c2VzYW1l",
-        "< 235 2.7.0",
-        "> MAIL FROM:<a@b.c>",
-        "< 250",
-        NULL};
+    static const char *const lines[] = {EHLO_PLAIN,
+                                        "> MAIL FROM:<a@b.c>",
+                                        "< 530 5.7.0",
+                                        "> AUTH PLAIN AGFubgBzZXNhbWU=",
+                                        "< 538 5.7.11",
+                                        "> STARTTLS",
+                                        "< 220",
+                                        "@tls",
+                                        EHLO_AUTH,
+                                        "> AUTH PLAIN AGFubgB3cm9uZw==", /* ann, wrong */
+                                        "< 535 5.7.8",
+                                        "> AUTH PLAIN AGJvYgBzZXNhbWU=", /* bob, sesame */
+                                        "< 535 5.7.8",
+                                        "> AUTH LOGIN",
+                                        "= 334 VXNlcm5hbWU6",
+                                        "> YW5u",
+                                        "= 334 UGFzc3dvcmQ6",
+                                        "> c2VzYW1lcw==", /* sesames */
+                                        "< 535 5.7.8",
+                                        "> MAIL FROM:<a@b.c>",
+                                        "< 530",
+                                        "> AUTH LOGIN YW5u",
+                                        "= 334 UGFzc3dvcmQ6",
+                                        "> c2VzYW1l",
+                                        "< 235 2.7.0",
+                                        "> MAIL FROM:<a@b.c>",
+                                        "< 250",
+                                        NULL};
     (void)state;
     play(lines, guarded_options());
 }
 
 static void test_no_secret_is_traced(void **state)
 {
-    static const char *const sent[] = {
-        "EHLO me", "AUTH PLAIN AGFubgBzZXNhbWU=", "AUTH LOGIN", "YW5u", "c2VzYW1l", "AUTH PLAIN",
-        "AGFubgBzZXNhbWU=", "QUIT", NULL};
+    static const char *const sent[] = {"EHLO me",
+                                       "AUTH PLAIN AGFubgBzZXNhbWU=",
+                                       "AUTH LOGIN",
+                                       "YW5u",
+                                       "c2VzYW1l",
+                                       "AUTH PLAIN",
+                                       "AGFubgBzZXNhbWU=",
+                                       "QUIT",
+                                       NULL};
     struct tdm_server_options options = usual_options();
     struct fixture f;
     (void)state;
