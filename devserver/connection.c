@@ -12,6 +12,7 @@
 #define OUT_MAX ((size_t)64 << 20)
 #define OUT_ENOUGH ((size_t)256 << 10) /* more is made only once this has left */
 #define READ_SIZE 16384
+#define ROUNDS_AT_ONCE 16 /* of a pump; then it is another connection's turn */
 #define HANDSHAKE_MS 30000
 #define GOODBYE_MS 1000
 
@@ -386,12 +387,12 @@ static int connection_receive(struct tdm_connection *connection)
 static void connection_on_poll(uv_poll_t *poll, int status, int events);
 static void connection_on_timer(uv_timer_t *timer);
 
-/* Sets what poll and timer wait for. */
-static void connection_arm(struct tdm_connection *connection)
+/* Sets what poll and timer wait for; with `more` the pump goes on once the others had their turn. */
+static void connection_arm(struct tdm_connection *connection, int more)
 {
     int reads = !connection->scripted || tdm_scenario_server_reads(&connection->scene);
     int events = connection->end_of_file || !reads ? 0 : UV_READABLE;
-    events |= connection->out.length > 0 ? UV_WRITABLE : 0;
+    events |= more || connection->out.length > 0 ? UV_WRITABLE : 0;
     if (events != 0) {
         uv_poll_start(&connection->poll, events, connection_on_poll);
     } else {
@@ -415,7 +416,7 @@ static void connection_arm(struct tdm_connection *connection)
 static void connection_pump(struct tdm_connection *connection)
 {
     int moved = 1;
-    while (moved && !connection->closing) {
+    for (int rounds = 0; moved && rounds < ROUNDS_AT_ONCE && !connection->closing; rounds++) {
         if (connection->broken) {
             connection_ended(connection);
         }
@@ -437,11 +438,12 @@ static void connection_pump(struct tdm_connection *connection)
     if (connection->closing) {
         return;
     }
-    int over = connection->broken || (connection->end_of_file && connection->out.length == 0);
+    int said = !moved && connection->out.length == 0;
+    int over = connection->broken || (connection->end_of_file && said);
     if (over && !connection->scripted) {
         tdm_connection_close(connection);
     } else {
-        connection_arm(connection);
+        connection_arm(connection, moved);
     }
 }
 
