@@ -71,11 +71,16 @@ typedef struct tidymail_smtp_options {
     size_t max_reply;         /* bytes of one whole reply; default 64 KiB */
     void (*trace)(void *context, const tidymail_smtp_trace *line);
     void *trace_context;
+    int lmtp;     /* 1: LMTP (RFC 2033): LHLO, and an answer for each recipient */
+    int chunking; /* 1: BDAT where offered (RFC 3030) */
+    const char
+        *nonce; /* for SCRAM: 18 or more random printable characters, no comma; NULL: no SCRAM */
 } tidymail_smtp_options;
 
 #define TIDYMAIL_SMTP_OPTIONS_INIT                                                                 \
     {                                                                                              \
-        sizeof(tidymail_smtp_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0        \
+        sizeof(tidymail_smtp_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            0                                                                                      \
     }
 
 /* One message's envelope (RFC 5321 2.3.1). Copied at the call. */
@@ -89,11 +94,22 @@ typedef struct tidymail_smtp_envelope {
     int utf8;               /* 1: header or an address needs SMTPUTF8 (RFC 6531) */
     int64_t size;           /* bytes of the message, -1 unknown: SIZE= (RFC 1870) */
     int64_t deadline_ms;    /* the whole send ends by this time; 0: none */
+    int body_binary;        /* 1: not lines: BODY=BINARYMIME by BDAT (RFC 3030), or refused */
+    const char *dsn_notify; /* "NEVER", or of SUCCESS,FAILURE,DELAY (RFC 3461 4.1) */
+    const char *dsn_ret;    /* "FULL" or "HDRS" (RFC 3461 4.3) */
+    const char *dsn_envid;  /* printable ASCII, 100 characters as xtext at most (RFC 3461 4.4) */
+    int require_tls;        /* 1: REQUIRETLS (RFC 8689), or refused */
+    int64_t deliver_by_s;   /* BY= (RFC 2852); 0: none */
+    int deliver_by_mode;    /* 'R' return when late, 'N' notify */
+    int64_t hold_for_s;     /* HOLDFOR= (RFC 4865), or refused; 0: none */
+    const char *hold_until; /* HOLDUNTIL=, RFC 3339 date-time */
+    int has_priority;
+    int priority; /* MT-PRIORITY= (RFC 6710), -9 to 9 */
 } tidymail_smtp_envelope;
 
 #define TIDYMAIL_SMTP_ENVELOPE_INIT                                                                \
     {                                                                                              \
-        sizeof(tidymail_smtp_envelope), 0, 0, 0, 0, 0, 0, -1, 0                                    \
+        sizeof(tidymail_smtp_envelope), 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0   \
     }
 
 enum tidymail_smtp_event_type {
@@ -131,6 +147,10 @@ TIDYMAIL_API int tidymail_smtp_submit(tidymail_smtp *smtp, const tidymail_smtp_e
 
 /* The connection stands: from here the greeting (or the handshake) is waited for. */
 TIDYMAIL_API void tidymail_smtp_connected(tidymail_smtp *smtp, int64_t now_ms);
+/* Before tls_done: what SCRAM's -PLUS may bind to ("tls-exporter", RFC 9266, or
+ * "tls-server-end-point", RFC 5929 4). Copied; without it no -PLUS mechanism is chosen. */
+TIDYMAIL_API void tidymail_smtp_tls_binding(tidymail_smtp *smtp, const char *type,
+                                            const void *bytes, size_t length);
 /* The handshake asked for by START_TLS is complete and the peer is verified as wanted. */
 TIDYMAIL_API void tidymail_smtp_tls_done(tidymail_smtp *smtp, const char *version,
                                          const char *cipher, int64_t now_ms);

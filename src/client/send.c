@@ -102,14 +102,14 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
         return error->kind;
     }
     job->report = report;
-    job->from = tdm_message_envelope_from(message);
-    job->recipients = tdm_message_recipients(message);
-    job->recipient_count = tdm_message_recipient_count(message);
-    job->message_id = tdm_message_id(message);
-    job->body_8bit = tdm_message_is_8bit(message);
-    job->utf8 = tdm_message_needs_utf8(message);
-    job->size = job->source.size != NULL ? job->source.size(job->source.context) : -1;
-    tdm_text_set(&report->allocator, &report->message_id, job->message_id);
+    job->envelope.from = tdm_message_envelope_from(message);
+    job->envelope.recipients = tdm_message_recipients(message);
+    job->envelope.recipient_count = tdm_message_recipient_count(message);
+    job->envelope.message_id = tdm_message_id(message);
+    job->envelope.body_8bit = tdm_message_is_8bit(message);
+    job->envelope.utf8 = tdm_message_needs_utf8(message);
+    job->envelope.size = job->source.size != NULL ? job->source.size(job->source.context) : -1;
+    tdm_text_set(&report->allocator, &report->message_id, job->envelope.message_id);
     return TIDYMAIL_OK;
 }
 
@@ -133,6 +133,7 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
     tdm_text_set(&report->allocator, &report->transport, transport->url.scheme);
     struct tdm_job job;
     memset(&job, 0, sizeof(job));
+    job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
     if (send_fill_job(transport, message, report, &job) == TIDYMAIL_OK) {
         transport->ops->send(transport, &job);
     }

@@ -18,4 +18,5 @@ static enum tdm_sasl_result login_step(struct tdm_sasl *sasl, const char *challe
     return response->failed ? TDM_SASL_NO_MEMORY : TDM_SASL_OK;
 }
 
-const struct tdm_sasl_mechanism tdm_sasl_login = {"LOGIN", 1, 0, login_step};
+const struct tdm_sasl_mechanism tdm_sasl_login = {
+    .name = "LOGIN", .needs_tls = 1, .by_default = 1, .step = login_step};

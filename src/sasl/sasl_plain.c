@@ -21,4 +21,5 @@ static enum tdm_sasl_result plain_step(struct tdm_sasl *sasl, const char *challe
     return response->failed ? TDM_SASL_NO_MEMORY : TDM_SASL_OK;
 }
 
-const struct tdm_sasl_mechanism tdm_sasl_plain = {"PLAIN", 1, 1, plain_step};
+const struct tdm_sasl_mechanism tdm_sasl_plain = {
+    .name = "PLAIN", .needs_tls = 1, .client_first = 1, .by_default = 1, .step = plain_step};

@@ -2,7 +2,8 @@
  * smtp_body.c: the message as it goes over the wire after 354. Every line ends in CRLF: a bare CR or
  * LF in the source becomes one (RFC 5321 2.3.8), so no sequence that some server takes for the end
  * of data can pass. A dot that begins a line is doubled (4.5.2). The last line end is held back
- * until more comes, so the end CRLF.CRLF always goes out in one piece.
+ * until more comes, so the end CRLF.CRLF always goes out in one piece. With CHUNKING the same lines
+ * go out in chunks that say how long they are, and no dot is doubled.
  */
 #include <string.h>
 
@@ -10,6 +11,8 @@
 
 #define READ_SIZE ((size_t)32 * 1024)
 #define PIECE_SIZE ((size_t)64 * 1024) /* what is offered to the network at once */
+
+#define CHUNK_ROOM 40 /* for "BDAT 18446744073709551615 LAST" and CRLF */
 
 enum { HELD_NOTHING = 0, HELD_CR = 1, HELD_CRLF = 2 };
 
@@ -38,7 +41,7 @@ static void body_add(struct tdm_transaction *t, struct tdm_buf *out, const char 
         const char *cr = memchr(bytes, '\r', (size_t)(stop - bytes));
         stop = cr != NULL ? cr : stop;
         if (stop > bytes) {
-            if (t->line_start && *bytes == '.') {
+            if (t->line_start && !t->chunked && *bytes == '.') {
                 tdm_buf_add_char(out, '.');
             }
             tdm_buf_add(out, bytes, (size_t)(stop - bytes));
@@ -52,24 +55,58 @@ static void body_add(struct tdm_transaction *t, struct tdm_buf *out, const char 
     }
 }
 
-static void body_finish(tidymail_smtp *smtp, struct tdm_transaction *t)
+static void body_trace(tidymail_smtp *smtp, const struct tdm_transaction *t)
 {
-    if (t->held == HELD_NOTHING && !t->line_start) {
-        t->held = HELD_CRLF; /* RFC 5321 4.1.1.4: the last line ends too */
-    }
-    body_release_held(t, &smtp->out);
-    t->body_bytes += (int64_t)smtp->out.length;
-    tdm_buf_add(&smtp->out, ".\r\n", 3);
-    if (smtp->out.failed) {
-        return;
-    }
     struct tdm_buf note;
     tdm_buf_init(&note, &smtp->allocator, 256);
     tdm_buf_addf(&note, "[message, %l bytes]", t->body_bytes);
     tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT, tdm_buf_text(&note), note.length);
-    tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT, ".", 1);
     tdm_buf_clear(&note);
-    tdm_smtp_enter(smtp, TDM_SMTP_FINAL);
+}
+
+/* The line end of the last line; RFC 5321 4.1.1.4: it has one too. */
+static void body_end_line(struct tdm_transaction *t, struct tdm_buf *out)
+{
+    if (t->held == HELD_NOTHING && !t->line_start) {
+        t->held = HELD_CRLF;
+    }
+    body_release_held(t, out);
+}
+
+static void body_finish(tidymail_smtp *smtp, struct tdm_transaction *t)
+{
+    t->body_bytes += (int64_t)smtp->out.length;
+    tdm_buf_add(&smtp->out, ".\r\n", 3);
+    if (!smtp->out.failed) {
+        body_trace(smtp, t);
+        tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT, ".", 1);
+        tdm_smtp_enter(smtp, TDM_SMTP_FINAL);
+    }
+}
+
+/* Puts "BDAT size [LAST]" into the room left before the chunk (RFC 3030 2). */
+static void body_finish_chunk(tidymail_smtp *smtp, struct tdm_transaction *t)
+{
+    struct tdm_buf line;
+    size_t size = smtp->out.length - CHUNK_ROOM;
+    tdm_buf_init(&line, &smtp->allocator, CHUNK_ROOM);
+    tdm_buf_addf(&line, "BDAT %z%s", size, t->reading_done ? " LAST" : "");
+    tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT, tdm_buf_text(&line), line.length);
+    tdm_buf_add_str(&line, "\r\n");
+    if (line.failed) {
+        smtp->out.failed = 1;
+        return;
+    }
+    smtp->out_at = CHUNK_ROOM - line.length;
+    memcpy(smtp->out.data + smtp->out_at, line.data, line.length);
+    tdm_buf_clear(&line);
+    t->body_bytes += (int64_t)size;
+    if (t->reading_done) {
+        body_trace(smtp, t);
+        tdm_smtp_enter(smtp, TDM_SMTP_FINAL);
+    } else {
+        tdm_smtp_expect(smtp, TDM_SMTP_BDAT, 0);
+    }
 }
 
 /* The source failed: the connection is closed without the end of the message, so nothing of it is
@@ -86,8 +123,31 @@ static void body_source_failed(tidymail_smtp *smtp, struct tdm_transaction *t)
     tdm_smtp_fail_session(smtp, 0);
 }
 
+/* Pulls from the source until a piece is full; -1 where the session failed. */
+static int body_pull(tidymail_smtp *smtp, struct tdm_transaction *t)
+{
+    while (smtp->out.length < PIECE_SIZE && !t->reading_done && !smtp->out.failed) {
+        ptrdiff_t got = t->source.read(t->source.context, smtp->scratch, READ_SIZE);
+        if (got < 0 || (size_t)got > READ_SIZE) {
+            body_source_failed(smtp, t);
+            return -1;
+        }
+        t->reading_done = got == 0;
+        if (t->wishes.body_binary) {
+            tdm_buf_add(&smtp->out, smtp->scratch, (size_t)got); /* RFC 3030 3: bytes as they are */
+        } else {
+            body_add(t, &smtp->out, smtp->scratch, (size_t)got);
+        }
+    }
+    if (t->reading_done && !t->wishes.body_binary) {
+        body_end_line(t, &smtp->out);
+    }
+    return 0;
+}
+
 int tdm_smtp_fill_body(tidymail_smtp *smtp, struct tdm_transaction *t)
 {
+    static const char room[CHUNK_ROOM];
     if (smtp->scratch == NULL) {
         smtp->scratch = tdm_alloc(&smtp->allocator, READ_SIZE);
         if (smtp->scratch == NULL) {
@@ -97,16 +157,15 @@ int tdm_smtp_fill_body(tidymail_smtp *smtp, struct tdm_transaction *t)
     }
     tdm_buf_reset(&smtp->out);
     smtp->out_at = 0;
-    while (smtp->out.length < PIECE_SIZE && !t->reading_done) {
-        ptrdiff_t got = t->source.read(t->source.context, smtp->scratch, READ_SIZE);
-        if (got < 0 || (size_t)got > READ_SIZE) {
-            body_source_failed(smtp, t);
-            return -1;
-        }
-        t->reading_done = got == 0;
-        body_add(t, &smtp->out, smtp->scratch, (size_t)got);
+    if (t->chunked) {
+        tdm_buf_add(&smtp->out, room, CHUNK_ROOM);
     }
-    if (t->reading_done) {
+    if (body_pull(smtp, t) != 0) {
+        return -1;
+    }
+    if (t->chunked && !smtp->out.failed) {
+        body_finish_chunk(smtp, t);
+    } else if (t->reading_done) {
         body_finish(smtp, t);
     } else {
         t->body_bytes += (int64_t)smtp->out.length;

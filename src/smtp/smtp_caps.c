@@ -84,21 +84,67 @@ static void caps_add_mechanisms(struct tdm_smtp_caps *caps, const char *words, s
     }
 }
 
-static void caps_read_size(struct tdm_smtp_caps *caps, const char *words, size_t length)
+/* 0 for what is not a number, or more than any: as if there were no limit. */
+static int64_t caps_number(const char *text, size_t length)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (!tdm_is_digit(text[i]) || number > INT64_MAX / 10 - 9) {
+            return 0;
+        }
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
+}
+
+static int64_t caps_first_number(const char *words, size_t length)
 {
     const char *word;
     size_t at = 0;
     size_t word_length = tdm_next_word(words, length, &at, &word);
-    int64_t size = 0;
-    for (size_t i = 0; i < word_length; i++) {
-        if (!tdm_is_digit(word[i]) || size > INT64_MAX / 10 - 9) {
-            size = 0; /* not a number, or more than any: as if there were no limit */
-            break;
+    return caps_number(word, word_length);
+}
+
+/* LIMITS RCPTMAX=20 MAILMAX=5 (RFC 9422 4). */
+static void caps_read_limits(struct tdm_smtp_caps *caps, const char *words, size_t length)
+{
+    const char *word;
+    size_t at = 0;
+    size_t word_length;
+    while ((word_length = tdm_next_word(words, length, &at, &word)) > 0) {
+        if (tdm_starts_nocase(word, word_length, "RCPTMAX=")) {
+            caps->rcpt_max = caps_number(word + 8, word_length - 8);
+        } else if (tdm_starts_nocase(word, word_length, "MAILMAX=")) {
+            caps->mail_max = caps_number(word + 8, word_length - 8);
         }
-        size = size * 10 + (word[i] - '0');
     }
-    caps->size = 1;
-    caps->max_size = size;
+}
+
+/* Keywords that are no more than a flag. */
+static void caps_read_flag(struct tdm_smtp_caps *caps, const char *word, size_t length)
+{
+    const struct {
+        const char *keyword;
+        int *flag;
+    } flags[] = {
+        {"STARTTLS", &caps->starttls},
+        {"PIPELINING", &caps->pipelining},
+        {"8BITMIME", &caps->eight_bit},
+        {"SMTPUTF8", &caps->smtputf8},
+        {"CHUNKING", &caps->chunking},
+        {"BINARYMIME", &caps->binarymime},
+        {"DSN", &caps->dsn},
+        {"REQUIRETLS", &caps->requiretls},
+        {"DELIVERBY", &caps->deliverby},
+        {"FUTURERELEASE", &caps->futurerelease},
+        {"MT-PRIORITY", &caps->mt_priority},
+        {"SIZE", &caps->size},
+    };
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (tdm_equal_nocase_n(word, length, flags[i].keyword)) {
+            *flags[i].flag = 1;
+        }
+    }
 }
 
 static int caps_is_masked(const char *word, size_t length)
@@ -110,29 +156,35 @@ static int caps_is_masked(const char *word, size_t length)
     return length >= 4 && hidden + 1 >= length;
 }
 
+/* "KEYWORD words", and the "KEYWORD=words" of old servers (AUTH=LOGIN), with the same meaning. */
 static void caps_read_line(struct tdm_smtp_caps *caps, const char *line, size_t length)
 {
-    const char *word;
+    const char *keyword;
     size_t at = 0;
-    size_t word_length = tdm_next_word(line, length, &at, &word);
-    if (tdm_starts_nocase(word, word_length, "AUTH=")) {
-        caps_add_mechanisms(caps, word + 5, length - (size_t)(word + 5 - line));
-    } else if (tdm_equal_nocase_n(word, word_length, "AUTH")) {
-        caps_add_mechanisms(caps, line + at, length - at);
-    } else if (tdm_equal_nocase_n(word, word_length, "STARTTLS")) {
-        caps->starttls = 1;
-    } else if (tdm_equal_nocase_n(word, word_length, "PIPELINING")) {
-        caps->pipelining = 1;
-    } else if (tdm_equal_nocase_n(word, word_length, "8BITMIME")) {
-        caps->eight_bit = 1;
-    } else if (tdm_equal_nocase_n(word, word_length, "SMTPUTF8")) {
-        caps->smtputf8 = 1;
-        caps->eight_bit = 1; /* RFC 6531 3.1: it implies 8BITMIME; some servers leave that out */
-    } else if (tdm_equal_nocase_n(word, word_length, "SIZE")) {
-        caps_read_size(caps, line + at, length - at);
-    } else if (caps_is_masked(word, word_length)) {
+    size_t keyword_length = tdm_next_word(line, length, &at, &keyword);
+    const char *equals = memchr(keyword, '=', keyword_length);
+    if (equals != NULL) {
+        keyword_length = (size_t)(equals - keyword);
+        at = (size_t)(equals + 1 - line);
+    }
+    const char *words = line + at;
+    size_t words_length = length - at;
+    caps_read_flag(caps, keyword, keyword_length);
+    if (tdm_equal_nocase_n(keyword, keyword_length, "AUTH")) {
+        caps_add_mechanisms(caps, words, words_length);
+    } else if (tdm_equal_nocase_n(keyword, keyword_length, "LIMITS")) {
+        caps_read_limits(caps, words, words_length);
+    } else if (tdm_equal_nocase_n(keyword, keyword_length, "SIZE")) {
+        caps->max_size = caps_first_number(words, words_length);
+    } else if (tdm_equal_nocase_n(keyword, keyword_length, "DELIVERBY")) {
+        caps->deliverby_min = caps_first_number(words, words_length);
+    } else if (tdm_equal_nocase_n(keyword, keyword_length, "FUTURERELEASE")) {
+        caps->hold_max = caps_first_number(words, words_length);
+    } else if (caps_is_masked(keyword, keyword_length)) {
         caps->masked = 1;
     }
+    /* RFC 6531 3.1: SMTPUTF8 implies 8BITMIME; some servers leave that out */
+    caps->eight_bit |= caps->smtputf8;
 }
 
 int tdm_smtp_caps_read(struct tdm_smtp_caps *caps, const struct tdm_reply *reply)

@@ -12,6 +12,18 @@ struct tdm_smtp_caps {
     int pipelining;
     int eight_bit;
     int smtputf8;
+    int chunking;
+    int binarymime;
+    int dsn;
+    int requiretls;
+    int deliverby;
+    int64_t deliverby_min; /* seconds; 0: none named */
+    int futurerelease;
+    int64_t hold_max; /* seconds; 0: none named */
+    int mt_priority;
+    int64_t
+        mail_max; /* LIMITS (RFC 9422): transactions of one session, recipients of one; 0: none */
+    int64_t rcpt_max;
     int size;                  /* SIZE was offered */
     int64_t max_size;          /* 0: no fixed limit (RFC 1870 4) */
     int auth;                  /* an AUTH line was offered, whatever is on it */

@@ -48,7 +48,8 @@ static int engine_copy_options(tidymail_smtp *smtp, const tidymail_smtp_options 
     own->quit_timeout_ms = or_default(own->quit_timeout_ms, DEFAULT_QUIT_MS);
     own->max_line = own->max_line > 0 ? own->max_line : DEFAULT_MAX_LINE;
     own->max_reply = own->max_reply > 0 ? own->max_reply : DEFAULT_MAX_REPLY;
-    const char **texts[] = {&own->helo, &own->server, &own->user, &own->password, &own->auth};
+    const char **texts[] = {&own->helo,     &own->server, &own->user,
+                            &own->password, &own->auth,   &own->nonce};
     int failed = 0;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         const char *text = *texts[i];
@@ -98,6 +99,7 @@ tidymail_smtp *tidymail_smtp_new_with(const tidymail_smtp_options *options, int6
     int failed = engine_copy_options(smtp, options);
     tdm_buf_init(&smtp->out, &own, OUT_MAX);
     tdm_buf_init(&smtp->secret, &own, OUT_MAX);
+    tdm_buf_init(&smtp->binding, &own, 4096);
     tdm_smtp_caps_init(&smtp->caps, &own);
     tdm_reply_parser_init(&smtp->parser, &own, smtp->options.max_line, smtp->options.max_reply);
     if (failed) {
@@ -128,6 +130,10 @@ void tidymail_smtp_free(tidymail_smtp *smtp)
     engine_free_text(smtp, smtp->options.user, 0);
     engine_free_text(smtp, smtp->options.password, 1);
     engine_free_text(smtp, smtp->options.auth, 0);
+    engine_free_text(smtp, smtp->options.nonce, 0);
+    tdm_sasl_clear(&smtp->sasl);
+    tdm_free(&smtp->allocator, smtp->binding_type);
+    tdm_buf_wipe(&smtp->binding);
     tdm_peer_clear(&smtp->allocator, &smtp->peer);
     tdm_error_clear(&smtp->error);
     tdm_error_clear(&smtp->ehlo_error);
@@ -143,7 +149,7 @@ void tidymail_smtp_free(tidymail_smtp *smtp)
 
 static int envelope_fits(const tidymail_smtp_envelope *envelope)
 {
-    if (envelope->recipient_count == 0 ||
+    if (envelope->recipient_count == 0 || !tdm_smtp_wishes_fit(envelope) ||
         (envelope->from != NULL && !tdm_smtp_address_fits(envelope->from))) {
         return 0;
     }
@@ -173,7 +179,9 @@ int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *gi
         return TIDYMAIL_KIND_LOCAL;
     }
     transaction->from = tdm_strdup(&smtp->allocator, envelope.from != NULL ? envelope.from : "");
-    if (transaction->from == NULL) {
+    if (transaction->from == NULL ||
+        tdm_smtp_copy_wishes(smtp, &transaction->wishes, &envelope) != 0) {
+        tdm_free(&smtp->allocator, transaction->from);
         tdm_free(&smtp->allocator, transaction);
         return TIDYMAIL_KIND_LOCAL;
     }
@@ -273,6 +281,16 @@ void tidymail_smtp_connected(tidymail_smtp *smtp, int64_t now_ms)
     tdm_smtp_enter(smtp, implicit ? TDM_SMTP_TLS : TDM_SMTP_GREETING);
 }
 
+void tidymail_smtp_tls_binding(tidymail_smtp *smtp, const char *type, const void *bytes,
+                               size_t length)
+{
+    tdm_text_set(&smtp->allocator, &smtp->binding_type, type);
+    tdm_buf_reset(&smtp->binding);
+    if (tdm_buf_add(&smtp->binding, bytes, length) != 0) {
+        tdm_text_set(&smtp->allocator, &smtp->binding_type, NULL); /* then no -PLUS */
+    }
+}
+
 void tidymail_smtp_tls_done(tidymail_smtp *smtp, const char *version, const char *cipher,
                             int64_t now_ms)
 {
@@ -288,12 +306,25 @@ void tidymail_smtp_tls_done(tidymail_smtp *smtp, const char *version, const char
     tdm_smtp_enter(smtp, implicit ? TDM_SMTP_GREETING : TDM_SMTP_EHLO);
 }
 
+/* More came behind a refused STARTTLS: as behind an accepted one it may be forged, and then the
+ * refusal is too. Trying again later would only meet the same. */
+static void engine_suspect_starttls(tidymail_smtp *smtp)
+{
+    smtp->error.retryable = 0;
+    for (struct tdm_transaction *t = smtp->head; t != NULL; t = t->next) {
+        t->report->error.retryable = 0;
+    }
+}
+
 /* A reply that no command asked for. Refusals count, since servers say why they hang up; anything
  * else means that replies and commands no longer match: going on would read every answer one off. */
 static void engine_unsolicited(tidymail_smtp *smtp, const struct tdm_reply *reply)
 {
     if (smtp->state == TDM_SMTP_QUIT || (smtp->head == NULL && smtp->ready)) {
         tdm_smtp_note_reply(smtp, reply);
+        if (smtp->error.phase == TIDYMAIL_PHASE_STARTTLS && smtp->error.kind == TIDYMAIL_KIND_TLS) {
+            engine_suspect_starttls(smtp);
+        }
         if (smtp->state != TDM_SMTP_QUIT) {
             tdm_smtp_close(smtp); /* idle: whatever it says, this connection is not used again */
         }
@@ -308,10 +339,7 @@ static void engine_unsolicited(tidymail_smtp *smtp, const struct tdm_reply *repl
                                "the server ended the session");
         return;
     }
-    char *text = tdm_smtp_reply_text(smtp, reply);
-    tdm_smtp_fail_protocol(smtp, "the server sent a reply that no command asked for",
-                           text != NULL ? text : "", text != NULL ? strlen(text) : 0, NULL);
-    tdm_free(&smtp->allocator, text);
+    tdm_smtp_fail_odd_reply(smtp, reply, "the server sent a reply that no command asked for");
 }
 
 static void engine_take_reply(tidymail_smtp *smtp)
@@ -319,9 +347,8 @@ static void engine_take_reply(tidymail_smtp *smtp)
     struct tdm_reply *reply = &smtp->parser.reply;
     int class = reply->code / 100;
     if (class < 2 || class > 5) {
-        smtp->error.code = reply->code;
-        tdm_smtp_fail_protocol(smtp, "the server sent a reply code that SMTP does not have",
-                               tdm_buf_text(&smtp->parser.line), smtp->parser.line.length, NULL);
+        tdm_smtp_fail_odd_reply(smtp, reply,
+                                "the server sent a reply code that SMTP does not have");
         return;
     }
     struct tdm_pending *front = &smtp->pending[smtp->pending_at];
@@ -336,6 +363,11 @@ static void engine_take_reply(tidymail_smtp *smtp)
         /* RFC 5321 3.8: may answer anything; the server closes, no command follows */
         if (pending.state == TDM_SMTP_FINAL || pending.state == TDM_SMTP_RCPT) {
             tdm_smtp_rows[pending.state].reply(smtp, reply, &pending);
+        }
+        if (smtp->head != NULL && smtp->head->step == TDM_STEP_SENT) {
+            /* LMTP: it answers for one recipient; for the others no answer will come */
+            tdm_smtp_fail_lost(smtp, "the server ended the session with 421");
+            return;
         }
         tdm_smtp_fail_by_reply(smtp, TIDYMAIL_KIND_PERMANENT, tdm_smtp_rows[pending.state].phase,
                                reply, "the server ended the session");

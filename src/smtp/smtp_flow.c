@@ -115,7 +115,8 @@ void tdm_smtp_advance(tidymail_smtp *smtp)
     }
     flow_settle(smtp);
     if (smtp->head == NULL && smtp->pending_count == 0) {
-        if (smtp->quit_wanted) {
+        int used_up = smtp->caps.mail_max > 0 && smtp->mails >= smtp->caps.mail_max;
+        if (smtp->quit_wanted || used_up) { /* RFC 9422: MAILMAX */
             smtp->closing = 1;
             tdm_smtp_enter(smtp, TDM_SMTP_QUIT);
         } else {
@@ -133,6 +134,7 @@ void tdm_smtp_free_transaction(tidymail_smtp *smtp, struct tdm_transaction *tran
         tidymail_report_free(transaction->report);
     }
     tdm_free(&smtp->allocator, transaction->from);
+    tdm_smtp_free_wishes(smtp, &transaction->wishes);
     tdm_free(&smtp->allocator, transaction);
 }
 
@@ -169,6 +171,10 @@ static void flow_fail_transaction(tidymail_smtp *smtp, struct tdm_transaction *t
     tidymail_report *report = transaction->report;
     int all_refused =
         transaction->rcpt_answered == report->recipient_count && transaction->accepted == 0;
+    for (size_t i = transaction->rcpt_end; i < report->recipient_count; i++) {
+        /* of a later round: nothing was sent for them, whatever becomes of this one */
+        tdm_report_set_recipient(report, i, TIDYMAIL_FAILED, 0, NULL, NULL, smtp->error.retryable);
+    }
     if (report->error.kind != TIDYMAIL_OK || all_refused) {
         return;
     }

@@ -3,9 +3,11 @@
  *
  *   smtp_engine.c       the public calls: bytes, time and events in and out
  *   smtp_flow.c         the one state setter, what is sent next, how a session ends
- *   smtp_session.c      enter_ and reply_ of greeting, EHLO, STARTTLS, AUTH, QUIT
+ *   smtp_session.c      enter_ and reply_ of greeting, EHLO, STARTTLS, QUIT
+ *   smtp_auth.c         enter_ and reply_ of AUTH: the choice of the mechanism, the exchange
  *   smtp_transaction.c  enter_ and reply_ of RSET, MAIL, RCPT, DATA, the end of the message
- *   smtp_body.c         the message: line ends, dots (RFC 5321 4.5.2)
+ *   smtp_parameters.c   what goes behind MAIL and RCPT, and what the server cannot carry
+ *   smtp_body.c         the message: line ends, dots (RFC 5321 4.5.2), chunks (RFC 3030)
  *   smtp_command.c      the one writer of commands; nothing unchecked passes it
  *   smtp_verdict.c      from a reply to an error: kind, words, hint
  *   smtp_secret.c       keeps credentials out of everything that is shown
@@ -45,6 +47,21 @@ enum tdm_smtp_step {
     TDM_STEP_DRAIN   /* decided; replies that still come are read and dropped */
 };
 
+/* What the envelope asks of the server beyond plain delivery; texts are ours. */
+struct tdm_smtp_wishes {
+    int body_binary;
+    char *dsn_notify;
+    char *dsn_ret;
+    char *dsn_envid;
+    int require_tls;
+    int64_t deliver_by_s;
+    int deliver_by_mode;
+    int64_t hold_for_s;
+    char *hold_until;
+    int has_priority;
+    int priority;
+};
+
 struct tdm_transaction {
     struct tdm_transaction *next;
     enum tdm_smtp_step step;
@@ -57,10 +74,16 @@ struct tdm_transaction {
     int utf8;
     int64_t size;
     int64_t deadline_ms; /* 0: none */
+    struct tdm_smtp_wishes wishes;
+    int checked;     /* the server can carry it */
+    size_t rcpt_end; /* recipients before it belong to this round or earlier ones (RCPTMAX) */
     size_t rcpt_sent;
     size_t rcpt_answered;
     size_t accepted;
+    size_t refused; /* in all rounds */
     int mail_accepted;
+    int chunked;      /* BDAT in place of DATA */
+    size_t finals;    /* answers to the end of the message that are still to come */
     int empty_end;    /* 354 came although nobody is to get it: an empty message, to be ignored */
     int reading_done; /* the source is at its end */
     uint64_t end_offset; /* of the output, behind the final dot; 0 while it is not written */
@@ -102,8 +125,11 @@ struct tidymail_smtp {
     int ready;           /* logged in as wanted: messages may go */
     int encrypted;
     int needs_rset; /* the server has a transaction open that was given up */
+    int64_t mails;  /* transactions begun (RFC 9422: MAILMAX) */
 
     struct tdm_sasl sasl;
+    char *binding_type; /* what the TLS layer can bind to; NULL: nothing */
+    struct tdm_buf binding;
     int auth_cancelled;
     struct tdm_buf secret; /* the last response as sent (base64), to be kept out of sight */
 
@@ -185,12 +211,35 @@ TDM_SMTP_REPLY(rset);
 TDM_SMTP_REPLY(mail);
 TDM_SMTP_REPLY(rcpt);
 TDM_SMTP_REPLY(data);
+TDM_SMTP_REPLY(bdat);
 TDM_SMTP_REPLY(final);
 TDM_SMTP_REPLY(quit);
 /* One step of the oldest transaction; 1 where another may follow at once. */
 int tdm_smtp_transaction_step(tidymail_smtp *smtp, struct tdm_transaction *transaction);
 /* A reply came while the message was being sent: its verdict. */
 void tdm_smtp_reply_in_body(tidymail_smtp *smtp, const struct tdm_reply *reply);
+
+/* smtp_auth.c */
+/* 1 where a login is asked for: credentials, or a client certificate and auth=external. */
+int tdm_smtp_wants_login(const tidymail_smtp *smtp);
+/* The lists of the report: what was offered, and what of it can be used here; -1: no memory. */
+int tdm_smtp_note_mechanisms(tidymail_smtp *smtp);
+
+/* smtp_parameters.c */
+/* Copies the wishes of an envelope; -1: no memory. They are freed by tdm_smtp_free_wishes. */
+int tdm_smtp_copy_wishes(tidymail_smtp *smtp, struct tdm_smtp_wishes *wishes,
+                         const tidymail_smtp_envelope *envelope);
+void tdm_smtp_free_wishes(tidymail_smtp *smtp, struct tdm_smtp_wishes *wishes);
+/* 1 where the values of the wishes may stand in a command. */
+int tdm_smtp_wishes_fit(const tidymail_smtp_envelope *envelope);
+/* What the server cannot carry is refused before MAIL, with an error in the report; 1 where it was. */
+int tdm_smtp_cannot_carry(tidymail_smtp *smtp, struct tdm_transaction *transaction);
+/* Appends the parameters of MAIL, and of RCPT for an address (RFC 5321 4.1.1: none that the server
+ * did not offer). */
+void tdm_smtp_mail_parameters(tidymail_smtp *smtp, const struct tdm_transaction *transaction,
+                              struct tdm_buf *out);
+void tdm_smtp_rcpt_parameters(tidymail_smtp *smtp, const struct tdm_transaction *transaction,
+                              const char *address, struct tdm_buf *out);
 
 /* smtp_body.c: fills the output with the next piece of the message; -1 where the session failed. */
 int tdm_smtp_fill_body(tidymail_smtp *smtp, struct tdm_transaction *transaction);
@@ -219,6 +268,8 @@ void tdm_smtp_fail_by_reply(tidymail_smtp *smtp, int kind_for_5xx, int phase,
 /* The session fails since what came is not SMTP here. */
 void tdm_smtp_fail_protocol(tidymail_smtp *smtp, const char *words, const char *quote,
                             size_t quote_length, const char *hint);
+/* The same for a reply that is one, but not here. */
+void tdm_smtp_fail_odd_reply(tidymail_smtp *smtp, const struct tdm_reply *reply, const char *words);
 /* The session fails since the server closed the connection or a deadline passed. */
 void tdm_smtp_fail_lost(tidymail_smtp *smtp, const char *words);
 void tdm_smtp_fail_timeout(tidymail_smtp *smtp, int whole_send);

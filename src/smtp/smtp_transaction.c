@@ -11,6 +11,7 @@
 
 /* Replies outstanding at once: what a server sends back must fit into buffers nobody reads yet. */
 #define PIPELINE_MAX 256
+#define PARAMETERS_MAX 4096
 
 static int transaction_pipelines(const tidymail_smtp *smtp)
 {
@@ -35,17 +36,10 @@ void tdm_smtp_reply_rset(tidymail_smtp *smtp, const struct tdm_reply *reply,
 void tdm_smtp_enter_mail(tidymail_smtp *smtp)
 {
     const struct tdm_transaction *t = smtp->head;
-    struct tdm_buf parameters; /* none without the extension (RFC 5321 4.1.1) */
-    tdm_buf_init(&parameters, &smtp->allocator, 256);
-    if (smtp->extended && smtp->caps.size && t->size >= 0) {
-        tdm_buf_addf(&parameters, " SIZE=%l", t->size);
-    }
-    if (smtp->extended && smtp->caps.eight_bit && (t->body_8bit || t->utf8)) {
-        tdm_buf_add_str(&parameters, " BODY=8BITMIME");
-    }
-    if (smtp->extended && smtp->caps.smtputf8 && t->utf8) {
-        tdm_buf_add_str(&parameters, " SMTPUTF8");
-    }
+    struct tdm_buf parameters;
+    tdm_buf_init(&parameters, &smtp->allocator, PARAMETERS_MAX);
+    tdm_smtp_mail_parameters(smtp, t, &parameters);
+    smtp->mails++;
     if (parameters.failed) {
         tdm_smtp_fail_no_memory(smtp);
     } else {
@@ -59,8 +53,17 @@ void tdm_smtp_enter_rcpt(tidymail_smtp *smtp)
 {
     struct tdm_transaction *t = smtp->head;
     size_t index = t->rcpt_sent++;
-    tdm_smtp_command(smtp, TDM_SMTP_RCPT, index, "RCPT TO:<%s>",
-                     t->report->recipients[index].address);
+    const char *address = t->report->recipients[index].address;
+    struct tdm_buf parameters;
+    tdm_buf_init(&parameters, &smtp->allocator, PARAMETERS_MAX);
+    tdm_smtp_rcpt_parameters(smtp, t, address, &parameters);
+    if (parameters.failed) {
+        tdm_smtp_fail_no_memory(smtp);
+    } else {
+        tdm_smtp_command(smtp, TDM_SMTP_RCPT, index, "RCPT TO:<%s>%s", address,
+                         tdm_buf_text(&parameters));
+    }
+    tdm_buf_clear(&parameters);
 }
 
 void tdm_smtp_enter_data(tidymail_smtp *smtp)
@@ -73,39 +76,54 @@ void tdm_smtp_enter_final(tidymail_smtp *smtp)
 {
     struct tdm_transaction *t = smtp->head;
     t->step = TDM_STEP_SENT;
-    if (tdm_smtp_expect(smtp, TDM_SMTP_FINAL, 0) == 0) {
-        t->end_offset = smtp->pending[smtp->pending_at + smtp->pending_count - 1].end;
+    t->end_offset = smtp->out_base + (smtp->out.length - smtp->out_at);
+    if (!smtp->options.lmtp || t->empty_end) {
+        t->finals = 1;
+        tdm_smtp_expect(smtp, TDM_SMTP_FINAL, 0);
+        return;
+    }
+    /* RFC 2033 4.2: one answer for each recipient that was accepted, in their order */
+    t->finals = t->accepted;
+    for (size_t i = 0; i < t->rcpt_end && !smtp->closing; i++) {
+        if (!t->report->recipients[i].decided) {
+            tdm_smtp_expect(smtp, TDM_SMTP_FINAL, i);
+        }
     }
 }
 
-/* What the server cannot carry is refused before MAIL; 1 where it was. */
-static int transaction_refused_here(tidymail_smtp *smtp, struct tdm_transaction *t)
+/* RFC 9422 4: no more than RCPTMAX recipients in one transaction; the others get the next one. */
+static size_t transaction_round_end(const tidymail_smtp *smtp, const struct tdm_transaction *t)
 {
-    struct tidymail_error *error = &t->report->error;
-    if (smtp->caps.size && smtp->caps.max_size > 0 && t->size > smtp->caps.max_size) {
-        tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_MAIL,
-                       "the message has %l bytes, the server takes %l at most (SIZE)", t->size,
-                       smtp->caps.max_size);
-    } else if (t->utf8 && !(smtp->extended && smtp->caps.smtputf8)) {
-        const char *address = t->from;
-        for (size_t i = 0; i < t->report->recipient_count; i++) {
-            const char *recipient = t->report->recipients[i].address;
-            if (!tdm_has_8bit(address, strlen(address)) &&
-                tdm_has_8bit(recipient, strlen(recipient))) {
-                address = recipient;
-            }
-        }
-        tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_MAIL,
-                       "the server does not offer SMTPUTF8, which the address <%s> needs", address);
-    } else if (t->body_8bit && !(smtp->extended && smtp->caps.eight_bit)) {
-        tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_MAIL,
-                      "the message has bytes over 127, which the server does not take (it does not "
-                      "offer 8BITMIME)",
-                      NULL);
-    } else {
+    size_t left = t->report->recipient_count - t->rcpt_sent;
+    size_t most = smtp->caps.rcpt_max > 0 ? (size_t)smtp->caps.rcpt_max : left;
+    return t->rcpt_sent + (left < most ? left : most);
+}
+
+/* Begins the round for the recipients that RCPTMAX kept out of this one; 0 where there is none. */
+static int transaction_next_round(tidymail_smtp *smtp, struct tdm_transaction *t)
+{
+    if (t->rcpt_end == 0 || t->rcpt_end == t->report->recipient_count ||
+        t->report->error.kind != TIDYMAIL_OK) {
         return 0;
     }
-    t->step = TDM_STEP_DRAIN;
+    int used_up = smtp->caps.mail_max > 0 && smtp->mails >= smtp->caps.mail_max;
+    if (used_up || t->source.rewind == NULL || t->source.rewind(t->source.context) != 0) {
+        tdm_error_setf(&t->report->error, TIDYMAIL_KIND_TEMPORARY, TIDYMAIL_PHASE_RCPT,
+                       "the server takes %l recipients at once (LIMITS), and %s",
+                       smtp->caps.rcpt_max,
+                       used_up ? "no further message in this session"
+                               : "the message cannot be read again for the others");
+        t->report->error.retryable = 1;
+        return 0;
+    }
+    t->step = TDM_STEP_START;
+    t->rcpt_answered = t->rcpt_sent;
+    t->accepted = 0;
+    t->mail_accepted = t->empty_end = t->reading_done = 0;
+    t->end_offset = 0;
+    t->body_bytes = 0;
+    t->line_start = 1;
+    t->held = 0;
     return 1;
 }
 
@@ -114,9 +132,12 @@ static int step_start(tidymail_smtp *smtp, struct tdm_transaction *t)
     if (smtp->pending_count > 0) {
         return 0;
     }
-    if (transaction_refused_here(smtp, t)) {
+    if (!t->checked && tdm_smtp_cannot_carry(smtp, t)) {
+        t->step = TDM_STEP_DRAIN;
         return 1;
     }
+    t->checked = 1;
+    t->rcpt_end = transaction_round_end(smtp, t);
     if (smtp->needs_rset) {
         tdm_smtp_enter(smtp, TDM_SMTP_RSET);
         if (smtp->closing || !transaction_pipelines(smtp)) {
@@ -134,7 +155,7 @@ static int step_rcpt(tidymail_smtp *smtp, struct tdm_transaction *t)
         t->step = TDM_STEP_DRAIN; /* MAIL was refused */
         return 1;
     }
-    if (t->rcpt_sent == t->report->recipient_count) {
+    if (t->rcpt_sent == t->rcpt_end) {
         t->step = TDM_STEP_DATA;
         return 1;
     }
@@ -155,19 +176,26 @@ static void transaction_give_up(tidymail_smtp *smtp, struct tdm_transaction *t)
 
 static int step_data(tidymail_smtp *smtp, struct tdm_transaction *t)
 {
-    size_t count = t->report->recipient_count;
-    int all_answered = t->rcpt_answered == count && t->mail_accepted;
+    int all_answered = t->rcpt_answered == t->rcpt_end && t->mail_accepted;
+    int chunks =
+        smtp->extended && smtp->caps.chunking && (smtp->options.chunking || t->wishes.body_binary);
     if (t->report->error.kind != TIDYMAIL_OK) {
         t->step = TDM_STEP_DRAIN;
         return 1;
     }
-    if (!all_answered && (!transaction_pipelines(smtp) || smtp->options.no_partial)) {
+    int streams = transaction_pipelines(smtp) && !smtp->options.no_partial && !chunks;
+    if (!all_answered && !streams) {
         return 0;
     }
-    int refused = t->accepted < t->rcpt_answered;
+    int refused = t->refused > 0;
     if (all_answered && (t->accepted == 0 || (smtp->options.no_partial && refused))) {
         transaction_give_up(smtp, t);
         return 1;
+    }
+    if (chunks) {
+        t->chunked = 1;
+        t->step = TDM_STEP_BODY; /* no 354 is waited for: the chunks say how long they are */
+        return 0;
     }
     tdm_smtp_enter(smtp, TDM_SMTP_DATA);
     t->step = TDM_STEP_ANSWER;
@@ -187,7 +215,9 @@ int tdm_smtp_transaction_step(tidymail_smtp *smtp, struct tdm_transaction *t)
         if (smtp->pending_count > 0) {
             return 0;
         }
-        tdm_smtp_finish(smtp, t);
+        if (!transaction_next_round(smtp, t)) {
+            tdm_smtp_finish(smtp, t);
+        }
         return 1;
     case TDM_STEP_ANSWER:
     case TDM_STEP_BODY:
@@ -205,8 +235,7 @@ void tdm_smtp_reply_mail(tidymail_smtp *smtp, const struct tdm_reply *reply,
     if (reply->code / 100 == 2) {
         t->mail_accepted = 1;
     } else if (reply->code / 100 == 3) {
-        tdm_smtp_fail_protocol(smtp, "the server's answer to MAIL makes no sense",
-                               tdm_buf_text(&smtp->parser.line), smtp->parser.line.length, NULL);
+        tdm_smtp_fail_odd_reply(smtp, reply, "the server's answer to MAIL makes no sense");
     } else {
         tdm_smtp_error_from_reply(smtp, &t->report->error, TIDYMAIL_KIND_PERMANENT,
                                   TIDYMAIL_PHASE_MAIL, reply, "the server refused the sender");
@@ -226,10 +255,10 @@ void tdm_smtp_reply_rcpt(tidymail_smtp *smtp, const struct tdm_reply *reply,
         return;
     }
     if (reply->code / 100 == 3) {
-        tdm_smtp_fail_protocol(smtp, "the server's answer to RCPT makes no sense",
-                               tdm_buf_text(&smtp->parser.line), smtp->parser.line.length, NULL);
+        tdm_smtp_fail_odd_reply(smtp, reply, "the server's answer to RCPT makes no sense");
         return;
     }
+    t->refused++;
     /* RFC 5321 4.5.3.1.10: 552 after an accepted one means "too many recipients" (452) */
     int retryable = reply->code / 100 == 4 || (reply->code == 552 && t->accepted > 0);
     char enhanced[TDM_ENHANCED_MAX];
@@ -243,15 +272,15 @@ void tdm_smtp_reply_rcpt(tidymail_smtp *smtp, const struct tdm_reply *reply,
     tdm_free(&smtp->allocator, text);
 }
 
-/* The answer to DATA, body or the end counts for every recipient that was accepted. */
-static void transaction_answer_all(tidymail_smtp *smtp, struct tdm_transaction *t, int outcome,
-                                   int phase, const struct tdm_reply *reply)
+/* One answer for the recipients from `first` to `last` - 1 that have none. */
+static void transaction_answer(tidymail_smtp *smtp, struct tdm_transaction *t, size_t first,
+                               size_t last, int outcome, int phase, const struct tdm_reply *reply)
 {
     char enhanced[TDM_ENHANCED_MAX];
     tdm_reply_enhanced(reply, enhanced);
     char *text = tdm_smtp_reply_text(smtp, reply);
     int temporary = reply->code / 100 == 4;
-    for (size_t i = 0; i < t->report->recipient_count; i++) {
+    for (size_t i = first; i < last; i++) {
         struct tidymail_recipient *recipient = &t->report->recipients[i];
         if (recipient->decided) {
             continue;
@@ -293,14 +322,14 @@ void tdm_smtp_reply_data(tidymail_smtp *smtp, const struct tdm_reply *reply,
         smtp->needs_rset = 1;
         t->step = TDM_STEP_DRAIN;
         if (!hopeless) {
-            transaction_answer_all(smtp, t, TIDYMAIL_FAILED, TIDYMAIL_PHASE_DATA, reply);
+            transaction_answer(smtp, t, 0, t->rcpt_end, TIDYMAIL_FAILED, TIDYMAIL_PHASE_DATA,
+                               reply);
             tdm_smtp_error_from_reply(smtp, &t->report->error, TIDYMAIL_KIND_PERMANENT,
                                       TIDYMAIL_PHASE_DATA, reply,
                                       "the server refused to take the message");
         }
     } else {
-        tdm_smtp_fail_protocol(smtp, "the server's answer to DATA is not 354",
-                               tdm_buf_text(&smtp->parser.line), smtp->parser.line.length, NULL);
+        tdm_smtp_fail_odd_reply(smtp, reply, "the server's answer to DATA is not 354");
     }
 }
 
@@ -308,39 +337,57 @@ void tdm_smtp_reply_in_body(tidymail_smtp *smtp, const struct tdm_reply *reply)
 {
     struct tdm_transaction *t = smtp->head;
     if (reply->code < 400) {
-        tdm_smtp_fail_protocol(smtp, "the server answered before the message had ended",
-                               tdm_buf_text(&smtp->parser.line), smtp->parser.line.length, NULL);
+        tdm_smtp_fail_odd_reply(smtp, reply, "the server answered before the message had ended");
         return;
     }
-    transaction_answer_all(smtp, t, TIDYMAIL_FAILED, TIDYMAIL_PHASE_BODY, reply);
+    transaction_answer(smtp, t, 0, t->rcpt_end, TIDYMAIL_FAILED, TIDYMAIL_PHASE_BODY, reply);
     tdm_smtp_error_from_reply(smtp, &smtp->error, TIDYMAIL_KIND_PERMANENT, TIDYMAIL_PHASE_BODY,
                               reply, "the server refused the message while it was being sent");
     smtp->error_by_reply = 1;
     tdm_smtp_fail_session(smtp, 0); /* in the middle of a message no command can follow */
 }
 
+/* A refused chunk (RFC 3030 2): the server may have read it as commands, so nothing follows. */
+void tdm_smtp_reply_bdat(tidymail_smtp *smtp, const struct tdm_reply *reply,
+                         const struct tdm_pending *pending)
+{
+    (void)pending;
+    if (reply->code / 100 != 2) {
+        tdm_smtp_reply_in_body(smtp, reply);
+    }
+}
+
 void tdm_smtp_reply_final(tidymail_smtp *smtp, const struct tdm_reply *reply,
                           const struct tdm_pending *pending)
 {
-    (void)pending;
     struct tdm_transaction *t = smtp->head;
-    if (!t->empty_end) {
-        int class = reply->code / 100;
-        if (class == 3) {
-            smtp->error.code = reply->code;
-            tdm_smtp_fail_protocol(smtp, "the server's answer to the message makes no sense",
-                                   tdm_buf_text(&smtp->parser.line), smtp->parser.line.length,
-                                   NULL);
-            return;
-        }
-        int outcome = class == 2 ? TIDYMAIL_SENT : TIDYMAIL_FAILED;
-        transaction_answer_all(smtp, t, outcome, TIDYMAIL_PHASE_FINAL, reply);
+    int class = reply->code / 100;
+    t->finals--;
+    if (!t->empty_end && class == 3) {
+        tdm_smtp_fail_odd_reply(smtp, reply, "the server's answer to the message makes no sense");
+        return;
+    }
+    int outcome = class == 2 ? TIDYMAIL_SENT : TIDYMAIL_FAILED;
+    if (smtp->options.lmtp && !t->empty_end) {
+        transaction_answer(smtp, t, pending->index, pending->index + 1, outcome,
+                           TIDYMAIL_PHASE_FINAL, reply);
+    } else if (!t->empty_end) {
+        transaction_answer(smtp, t, 0, t->rcpt_end, outcome, TIDYMAIL_PHASE_FINAL, reply);
         if (outcome == TIDYMAIL_FAILED) {
             tdm_smtp_error_from_reply(smtp, &t->report->error, TIDYMAIL_KIND_PERMANENT,
                                       TIDYMAIL_PHASE_FINAL, reply,
                                       "the server refused the message");
         }
     }
-    t->step = TDM_STEP_DRAIN;
-    tdm_smtp_finish(smtp, t);
+    if (t->finals > 0) {
+        return;
+    }
+    t->step = TDM_STEP_DRAIN; /* tdm_smtp_advance ends it, or begins the next round */
+    if (t->chunked && reply->code >= 500 && reply->code <= 504) {
+        /* a server that does not know BDAT has read the chunk as commands: its replies no longer match */
+        tdm_error_set(&smtp->error, TIDYMAIL_KIND_CONNECTION, TIDYMAIL_PHASE_FINAL,
+                      "the session was ended after a refused BDAT", NULL);
+        smtp->error.retryable = 1;
+        tdm_smtp_fail_session(smtp, 0);
+    }
 }

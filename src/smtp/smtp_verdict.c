@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "report/hints.h"
 #include "smtp/smtp_internal.h"
 
 #define TEXT_MAX_BYTES ((size_t)256 * 1024)
@@ -30,31 +31,17 @@ static void verdict_one_line(struct tdm_buf *line)
     }
 }
 
-static const char *verdict_hint(int kind, int phase, int code)
+static const char *verdict_hint(tidymail_smtp *smtp, const struct tidymail_error *error, int kind,
+                                int phase, const char *words)
 {
-    if (kind == TIDYMAIL_KIND_AUTHENTICATION) {
-        return code == 530 || code == 538
-                   ? "the server wants an encrypted connection before the login: use STARTTLS (the "
-                     "default of smtp://) or smtps://"
-                   : "check user name and password; some services want an app password or an API "
-                     "key here instead of the account's password";
-    }
-    if (kind == TIDYMAIL_KIND_TLS) {
-        return "the server does not let this session be encrypted; try smtps:// on port 465, or "
-               "ask "
-               "its operator";
-    }
-    if (kind == TIDYMAIL_KIND_TEMPORARY) {
-        return "try again later; the server calls this temporary";
-    }
-    if (code == 530) {
-        return "the server wants a login: put user and password into the URL";
-    }
-    if (phase == TIDYMAIL_PHASE_MAIL) {
-        return "the server does not take mail from this sender; it may want a login, or another "
-               "sender address";
-    }
-    return NULL;
+    struct tdm_hint_query query = {kind,
+                                   phase,
+                                   error->code,
+                                   error->enhanced,
+                                   words != NULL ? words : "",
+                                   smtp->options.server};
+    const struct tdm_hint *hint = tdm_hint_find(&query);
+    return hint != NULL ? hint->text : NULL;
 }
 
 void tdm_smtp_error_from_reply(tidymail_smtp *smtp, struct tidymail_error *error, int kind_for_5xx,
@@ -77,7 +64,7 @@ void tdm_smtp_error_from_reply(tidymail_smtp *smtp, struct tidymail_error *error
                  text != NULL && text[0] != '\0' ? ": " : "", text != NULL ? text : "");
     verdict_one_line(&line);
     tdm_error_set(error, kind, phase, line.failed ? words : tdm_buf_text(&line),
-                  verdict_hint(kind, phase, reply->code));
+                  verdict_hint(smtp, error, kind, phase, text));
     tdm_text_set(&error->allocator, &error->reply, text);
     tdm_buf_clear(&line);
     tdm_free(&smtp->allocator, text);
@@ -107,6 +94,19 @@ void tdm_smtp_fail_protocol(tidymail_smtp *smtp, const char *words, const char *
     smtp->error.retryable = smtp->state == TDM_SMTP_FINAL; /* no verdict was given */
     tdm_buf_clear(&line);
     tdm_smtp_fail_session(smtp, 0);
+}
+
+void tdm_smtp_fail_odd_reply(tidymail_smtp *smtp, const struct tdm_reply *reply, const char *words)
+{
+    struct tdm_buf quote;
+    tdm_buf_init(&quote, &smtp->allocator, smtp->options.max_reply + 16);
+    tdm_buf_addf(&quote, "%d ", reply->code);
+    tdm_buf_add(&quote, tdm_buf_text(&reply->text), reply->text.length);
+    if (smtp->error.kind == TIDYMAIL_OK) {
+        smtp->error.code = reply->code;
+    }
+    tdm_smtp_fail_protocol(smtp, words, tdm_buf_text(&quote), quote.length, NULL);
+    tdm_buf_clear(&quote);
 }
 
 /* "logging in (AUTH PLAIN)": the phrase of the state, with the mechanism where there is one. */

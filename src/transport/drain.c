@@ -29,7 +29,7 @@ void tdm_job_sent(struct tdm_job *job, const char *where)
 {
     tidymail_report *report = job->report;
     tdm_text_set(&report->allocator, &report->peer.server, where);
-    for (size_t i = 0; i < job->recipient_count; i++) {
+    for (size_t i = 0; i < job->envelope.recipient_count; i++) {
         tdm_report_set_recipient(report, i, TIDYMAIL_SENT, 0, NULL, NULL, 0);
     }
     tdm_report_decide(report);

@@ -6,6 +6,7 @@
 #ifndef TDM_TRANSPORT_IMPL_H
 #define TDM_TRANSPORT_IMPL_H
 
+#include <tidymail/smtp.h>
 #include <tidymail/source.h>
 #include <tidymail/transport.h>
 
@@ -28,15 +29,9 @@ struct tdm_trace {
 };
 
 struct tdm_job {
-    tidymail_report *report; /* allocated before anything leaves */
-    const char *from;        /* reverse-path */
-    const char *const *recipients;
-    size_t recipient_count;
-    const char *message_id;
-    int body_8bit;
-    int utf8;
-    int64_t size;
-    tidymail_source source; /* the finished message; the client releases it */
+    tidymail_report *report;         /* allocated before anything leaves */
+    tidymail_smtp_envelope envelope; /* all but its deadline */
+    tidymail_source source;          /* the finished message; the client releases it */
     int done;
 };
 

@@ -51,14 +51,14 @@ static int memory_message_init(const tidymail_allocator *allocator, const struct
 {
     memset(message, 0, sizeof(*message));
     tdm_buf_init(&message->bytes, allocator, MEMORY_MESSAGE_MAX);
-    message->from = tdm_strdup(allocator, job->from != NULL ? job->from : "");
+    message->from = tdm_strdup(allocator, job->envelope.from != NULL ? job->envelope.from : "");
     message->recipients =
-        tdm_alloc_array(allocator, job->recipient_count, sizeof(*message->recipients));
+        tdm_alloc_array(allocator, job->envelope.recipient_count, sizeof(*message->recipients));
     if (message->from == NULL || message->recipients == NULL) {
         return -1;
     }
-    for (size_t i = 0; i < job->recipient_count; i++) {
-        message->recipients[i] = tdm_strdup(allocator, job->recipients[i]);
+    for (size_t i = 0; i < job->envelope.recipient_count; i++) {
+        message->recipients[i] = tdm_strdup(allocator, job->envelope.recipients[i]);
         if (message->recipients[i] == NULL) {
             return -1;
         }

@@ -318,18 +318,12 @@ static int smtp_new_link(struct transport_smtp *own, struct tdm_job *job)
 static int smtp_submit(struct transport_smtp *own, struct tdm_job *job)
 {
     tidymail_transport *transport = own->transport;
-    tidymail_smtp_envelope envelope = TIDYMAIL_SMTP_ENVELOPE_INIT;
+    tidymail_smtp_envelope envelope = job->envelope;
     tidymail_source source = job->source;
     int64_t now = transport->clock.now_ms();
     source.release = NULL; /* the client does that */
-    envelope.from = job->from;
-    envelope.recipients = job->recipients;
-    envelope.recipient_count = job->recipient_count;
-    envelope.message_id = job->message_id;
-    envelope.body_8bit = job->body_8bit;
-    envelope.utf8 = job->utf8;
-    envelope.size = job->size;
-    envelope.deadline_ms = tdm_smtp_send_deadline(now, transport->options.timeout_ms, job->size);
+    envelope.deadline_ms =
+        tdm_smtp_send_deadline(now, transport->options.timeout_ms, envelope.size);
     int kind = tdm_smtp_submit_report(own->engine, &envelope, &source, job->report, job, now);
     if (kind == TIDYMAIL_KIND_MESSAGE) {
         smtp_fail_job(job, kind,

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -85,20 +85,18 @@ static int replay_once(const tidymail_allocator *allocator, const struct fail_al
 
 static void test_replay(void **state)
 {
-    char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", TIDYMAIL_SCENARIOS, (const char *)*state);
-    struct scenario_file file = {path, path};
+    const struct scenario_file *file = *state;
     struct tdm_scenario scenario;
     struct tdm_buf problems;
     tdm_buf_init(&problems, NULL, 1 << 16);
-    if (scenario_file_parse(&file, &scenario, &problems) != 0) {
-        fail_msg("%s: %s", path, tdm_buf_text(&problems));
+    if (scenario_file_parse(file, &scenario, &problems) != 0) {
+        fail_msg("%s: %s", file->path, tdm_buf_text(&problems));
     }
-    const char *words = fail_alloc_run_all(replay_once, &scenario, 10);
+    const char *words = fail_alloc_run_all(replay_once, &scenario, 5);
     tdm_scenario_clear(&scenario);
     tdm_buf_clear(&problems);
     if (words != NULL) {
-        fail_msg("%s: %s", path, words);
+        fail_msg("%s: %s", file->path, words);
     }
 }
 
@@ -175,30 +173,27 @@ static void test_memory_transport(void **state)
     }
 }
 
-#define REPLAY(file)                                                                               \
-    {                                                                                              \
-        "every allocation fails in " file, test_replay, NULL, NULL, (void *)(uintptr_t)file        \
-    }
-
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory_transport),
-        REPLAY("any/plain-success.scn"),
-        REPLAY("any/pipelined.scn"),
-        REPLAY("any/starttls-and-auth-plain.scn"),
-        REPLAY("any/starttls-and-auth-login.scn"),
-        REPLAY("any/implicit-tls-and-auth-plain.scn"),
-        REPLAY("auth/mailgun-501-and-535-then-close.scn"),
-        REPLAY("auth/mailgun-535-and-no-221-under-starttls.scn"),
-        REPLAY("auth/504-advertised-mechanism.scn"),
-        REPLAY("ehlo/502-fallback-helo.scn"),
-        REPLAY("final/451-greylisted.scn"),
-        REPLAY("final/250-then-reset.scn"),
-        REPLAY("final/closed.scn"),
-        REPLAY("rcpt/one-refused-of-three-pipelined.scn"),
-        REPLAY("rcpt/all-refused-pipelined-data-354.scn"),
-        REPLAY("starttls/454-not-now.scn"),
-    };
-    return cmocka_run_group_tests_name("every allocation failing in turn", tests, NULL, NULL);
+    struct scenario_files files;
+    if (scenario_files_find(&files, TIDYMAIL_SCENARIOS) != 0 || files.count == 0) {
+        print_error("no scenario in %s\n", TIDYMAIL_SCENARIOS);
+        return 1;
+    }
+    struct CMUnitTest *tests = calloc(files.count + 1, sizeof(*tests));
+    if (tests == NULL) {
+        return 1;
+    }
+    for (size_t i = 0; i < files.count; i++) {
+        tests[i].name = files.files[i].name;
+        tests[i].test_func = test_replay;
+        tests[i].initial_state = &files.files[i];
+    }
+    tests[files.count].name = "a message to memory:";
+    tests[files.count].test_func = test_memory_transport;
+    int failed = _cmocka_run_group_tests("every allocation failing in turn", tests, files.count + 1,
+                                         NULL, NULL);
+    free(tests);
+    scenario_files_clear(&files);
+    return failed;
 }

@@ -125,10 +125,11 @@ static tidymail_report *send_size(tidymail_transport *transport, size_t size)
     if (job.report == NULL) {
         return NULL;
     }
-    job.from = "bob@example.com";
-    job.recipients = recipients;
-    job.recipient_count = 1;
-    job.size = (int64_t)size;
+    job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
+    job.envelope.from = "bob@example.com";
+    job.envelope.recipients = recipients;
+    job.envelope.recipient_count = 1;
+    job.envelope.size = (int64_t)size;
     job.source.read = body_read;
     job.source.rewind = body_rewind;
     job.source.context = &body;

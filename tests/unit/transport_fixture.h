@@ -62,10 +62,11 @@ static inline void fixture_job(struct tdm_job *job, struct fixture_source *sourc
 {
     memset(job, 0, sizeof(*job));
     job->report = tdm_report_new(allocator, to, count);
-    job->from = "ann@example.org";
-    job->recipients = to;
-    job->recipient_count = count;
-    job->size = -1;
+    job->envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
+    job->envelope.from = "ann@example.org";
+    job->envelope.recipients = to;
+    job->envelope.recipient_count = count;
+    job->envelope.size = -1;
     job->source.read = fixture_read;
     job->source.error = fixture_words;
     job->source.context = source;
