@@ -18,7 +18,8 @@
 #define ARGS_HELP_WIDTH 80
 
 /* --help belongs to every command. */
-static const struct cli_option args_help_option = {"help", NULL, "this text", 0};
+static const struct cli_option args_help_option = {
+    "help", "all", "this text; all: with every option", CLI_OPTIONAL};
 
 static const struct cli_option *args_find(const struct cli_command *command, const char *name,
                                           size_t length)
@@ -68,7 +69,7 @@ static void args_refuse_name(const struct cli_command *command, const char *name
 static int args_add(struct cli_args *args, const struct cli_option *option, const char *value,
                     struct cli_failure *failure)
 {
-    if ((option->flags & CLI_MANY) == 0 && args_has(args, option->name)) {
+    if ((option->flags & (CLI_MANY | CLI_LAST)) == 0 && args_has(args, option->name)) {
         return failure_usage(failure, "--%s is given twice", option->name);
     }
     struct cli_given *given = realloc(args->given, (args->count + 1) * sizeof(*given));
@@ -183,12 +184,12 @@ static void args_help_names(const struct cli_option *options)
     printf("\n");
 }
 
-void args_help(const struct cli_command *command)
+void args_help(const struct cli_command *command, int all)
 {
     printf("usage: tidymail %s %s\n\n%s\n", command->name, command->synopsis, command->purpose);
     for (const struct cli_option_group *group = command->groups; group->options != NULL; group++) {
         printf("\n%s:\n", group->title);
-        if (group->names_only) {
+        if (group->names_only && !all) {
             args_help_names(group->options);
             continue;
         }

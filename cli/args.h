@@ -10,8 +10,9 @@
 #include "failure.h"
 
 enum cli_option_flag {
-    CLI_MANY = 1,    /* may be given several times */
-    CLI_OPTIONAL = 2 /* the value may be left out, and comes only with '=' */
+    CLI_MANY = 1,     /* may be given several times */
+    CLI_OPTIONAL = 2, /* the value may be left out, and comes only with '=' */
+    CLI_LAST = 4      /* may be given again, so that a default can be overruled: the last counts */
 };
 
 struct cli_option {
@@ -24,7 +25,7 @@ struct cli_option {
 struct cli_option_group {
     const char *title;
     const struct cli_option *options; /* NULL ends a list of groups */
-    int names_only;                   /* --help lists the names without a line for each */
+    int names_only;                   /* --help lists the names; --help=all has a line for each */
 };
 
 struct cli_args;
@@ -59,7 +60,7 @@ int args_has(const struct cli_args *args, const char *name);
 /* Its (last) value, NULL where not given or without value. */
 const char *args_get(const struct cli_args *args, const char *name);
 
-/* Prints the command's help. */
-void args_help(const struct cli_command *command);
+/* Prints the command's help; with `all` each option has its line. */
+void args_help(const struct cli_command *command, int all);
 
 #endif

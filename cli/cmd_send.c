@@ -9,6 +9,7 @@
 #include <tidymail/tidymail.h>
 
 #include "commands.h"
+#include "envelope_options.h"
 #include "exit_code.h"
 #include "message_options.h"
 #include "output.h"
@@ -29,9 +30,10 @@ static const struct cli_option send_result[] = {
 
 static const struct cli_option_group send_groups[] = {
     {"Where", send_where, 0},
-    {"Options of the URL, as --NAME VALUE; they beat the URL's (docs/urls.md)",
+    {"Options of the URL, as --NAME VALUE; they beat the URL's (--help=all)",
      transport_option_names, 1},
     {"Message", message_options, 0},
+    {"What to ask the server for (--help=all says more)", envelope_options, 1},
     {"Result", send_result, 0},
     {NULL, NULL, 0},
 };
@@ -112,7 +114,8 @@ static int send_with_trace(const struct cli_args *args, const char *url, FILE *t
     int status = 0;
     tidymail_message *message = tidymail_message_new();
     if (transport_options_collect(args, &options, failure) == 0 &&
-        message_options_apply(args, message, failure) == 0) {
+        message_options_apply(args, message, failure) == 0 &&
+        envelope_options_apply(args, message, failure) == 0) {
         status = send_message(args, url, &options, message);
     }
     tidymail_message_free(message);

@@ -1,6 +1,7 @@
 /*
  * cmd_serve.c: tidymail serve. The server runs on its own thread; this one prints what came in and
- * waits for SIGINT or SIGTERM, which are blocked in all threads and taken with sigtimedwait.
+ * waits for a signal that ends it; they are blocked in all threads and taken with sigtimedwait, so
+ * that what was made for this run is removed whichever of them comes.
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,6 +27,9 @@ static const struct cli_option serve_options[] = {
     {"user", "U", "with --password: the only login accepted; else any", 0},
     {"password", "P", "its password", 0},
     {"require-auth", NULL, "refuse mail before a login", 0},
+    {"auth", "LIST", "offer these SASL mechanisms only, commas between", 0},
+    {"hide", "LIST", "EHLO keywords not to offer and not to understand", 0},
+    {"lmtp", NULL, "speak LMTP (RFC 2033)", 0},
     {"store", "DIR", "keep each message as one .eml; else it is printed", 0},
     {"script", "FILE.scn", "play a scenario to each client (docs/scenarios.md)", 0},
     {"implicit-tls", NULL, "TLS at once (smtps)", 0},
@@ -74,6 +78,9 @@ static int serve_check(const struct cli_args *args, struct cli_failure *failure)
 {
     if (args_has(args, "user") != args_has(args, "password")) {
         return failure_usage(failure, "--user and --password go together");
+    }
+    if (args_has(args, "implicit-tls") && args_has(args, "lmtp")) {
+        return failure_usage(failure, "--implicit-tls and --lmtp cannot go together");
     }
     if (args_has(args, "implicit-tls") && args_has(args, "no-tls")) {
         return failure_usage(failure, "--implicit-tls and --no-tls cannot go together");
@@ -125,7 +132,7 @@ static void serve_print_message(const tidymail_devserver *server, size_t index, 
     fflush(stdout);
 }
 
-/* Until SIGINT or SIGTERM. */
+/* Until one of the signals comes. */
 static void serve_wait(const tidymail_devserver *server, const sigset_t *signals, int with_text)
 {
     size_t printed = 0;
@@ -139,12 +146,23 @@ static void serve_wait(const tidymail_devserver *server, const sigset_t *signals
     } while (!ended);
 }
 
+/* A signal that somebody chose to ignore for us (nohup) stays ignored. */
+static void serve_add_signal(sigset_t *signals, int number)
+{
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
+        sigaddset(signals, number);
+    }
+}
+
 static int serve_with(const tidymail_devserver_options *options, struct cli_failure *failure)
 {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    serve_add_signal(&signals, SIGHUP);
+    serve_add_signal(&signals, SIGQUIT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     char error[512] = "";
     tidymail_devserver *server = tidymail_devserver_start(options, error, sizeof(error));
@@ -178,6 +196,9 @@ static int serve_run(const struct cli_args *args, struct cli_failure *failure)
     options.host = host;
     options.user = args_get(args, "user");
     options.password = args_get(args, "password");
+    options.auth = args_get(args, "auth");
+    options.hide = args_get(args, "hide");
+    options.lmtp = args_has(args, "lmtp");
     options.store = args_get(args, "store");
     options.implicit_tls = args_has(args, "implicit-tls");
     options.no_tls = args_has(args, "no-tls");

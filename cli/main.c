@@ -74,8 +74,11 @@ static int main_run(const struct cli_command *command, int count, char **words)
     struct cli_args args;
     int status = 0;
     int parsed = args_parse(&args, command, count, words, &failure);
-    if (args_has(&args, "help")) {
-        args_help(command);
+    const char *topic = args_get(&args, "help");
+    if (topic != NULL && strcmp(topic, "all") != 0) {
+        parsed = failure_usage(&failure, "--help takes nothing, or all: --help=all");
+    } else if (args_has(&args, "help")) {
+        args_help(command, topic != NULL);
         failure_clear(&failure);
         args_clear(&args);
         return fflush(stdout) == 0 ? 0 : CLI_EXIT_LOCAL;

@@ -8,21 +8,26 @@
 #include "exit_code.h"
 
 const struct cli_option transport_option_names[] = {
-    {"tls", "VALUE", "", 0},
-    {"auth", "VALUE", "", 0},
-    {"cleartext-auth", "VALUE", "", 0},
-    {"initial-response", "VALUE", "", 0},
-    {"pipelining", "VALUE", "", 0},
-    {"partial", "VALUE", "", 0},
-    {"ca", "VALUE", "", 0},
-    {"verify", "VALUE", "", 0},
-    {"helo", "VALUE", "", 0},
-    {"timeout", "VALUE", "", 0},
-    {"connect-timeout", "VALUE", "", 0},
-    {"reply-timeout", "VALUE", "", 0},
-    {"final-timeout", "VALUE", "", 0},
-    {"password-from", "VALUE", "", 0},
-    {"transcript", "VALUE", "", 0},
+    {"tls", "VALUE", "none, starttls (required) or opportunistic", CLI_LAST},
+    {"auth", "LIST", "login mechanisms in the order wanted, commas between", CLI_LAST},
+    {"cleartext-auth", "VALUE", "allow: log in without TLS", CLI_LAST},
+    {"initial-response", "VALUE", "no: AUTH without initial response", CLI_LAST},
+    {"pipelining", "VALUE", "no: one command at a time", CLI_LAST},
+    {"chunking", "VALUE", "yes: BDAT in place of DATA where offered", CLI_LAST},
+    {"partial", "VALUE", "no: one refused recipient ends the whole message", CLI_LAST},
+    {"ca", "PATH", "CA certificates (PEM) in place of the system's", CLI_LAST},
+    {"verify", "VALUE", "full, none, or sha256: and a fingerprint", CLI_LAST},
+    {"cert", "FILE", "the client certificate and its chain (PEM)", CLI_LAST},
+    {"key", "FILE", "its key (PEM), if not in the same file", CLI_LAST},
+    {"proxy", "URL", "socks5://HOST:PORT or http://HOST:PORT to go through", CLI_LAST},
+    {"source", "ADDRESS", "address of this machine to connect from", CLI_LAST},
+    {"helo", "NAME", "the name given with EHLO", CLI_LAST},
+    {"timeout", "SECONDS", "the whole send", CLI_LAST},
+    {"connect-timeout", "SECONDS", "resolving and connecting", CLI_LAST},
+    {"reply-timeout", "SECONDS", "each reply, handshake and stretch of a write", CLI_LAST},
+    {"final-timeout", "SECONDS", "the answer after the end of the message", CLI_LAST},
+    {"password-from", "SOURCE", "env:NAME, file:PATH or command:LINE", CLI_LAST},
+    {"transcript", "VALUE", "yes: keep it for a sent message too", CLI_LAST},
     {NULL, NULL, NULL, 0},
 };
 
@@ -43,7 +48,8 @@ int transport_options_collect(const struct cli_args *args, tidymail_transport_op
     int failed = texts == NULL;
     for (size_t i = 0; i < args->count && !failed; i++) {
         const struct cli_given *given = &args->given[i];
-        if (transport_option_is(given->option)) {
+        int last = given->value == args_get(args, given->option->name);
+        if (last && transport_option_is(given->option)) {
             failed = asprintf(&texts[count], "%s=%s", given->option->name, given->value) < 0;
             count += !failed;
         }

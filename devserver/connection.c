@@ -165,11 +165,22 @@ static int connection_move_out(struct tdm_connection *connection)
     return moved;
 }
 
+/* What AUTH may need to know of TLS. */
+static void connection_tell_facts(struct tdm_connection *connection)
+{
+    struct tdm_server_tls facts;
+    if (!connection->scripted) {
+        tdm_tls_channel_facts(&connection->channel, &facts);
+        tdm_server_session_tls_facts(&connection->session, &facts);
+    }
+}
+
 static void connection_tls_done(struct tdm_connection *connection, const char *failure)
 {
     int64_t now_ms = connection_now(connection);
     if (failure == NULL) {
         connection->tls = TDM_CONNECTION_ENCRYPTED;
+        connection_tell_facts(connection);
         connection_log(connection, "*** ", SSL_get_version(connection->channel.ssl));
     } else {
         connection_log(connection, "*** ", failure);
@@ -188,7 +199,7 @@ static void connection_tls_done(struct tdm_connection *connection, const char *f
 }
 
 static void connection_start_tls(struct tdm_connection *connection,
-                                 enum tdm_certificate certificate)
+                                 enum tdm_certificate certificate, int max_version)
 {
     struct tdm_buf error;
     tdm_buf_init(&error, NULL, 1024);
@@ -198,6 +209,7 @@ static void connection_start_tls(struct tdm_connection *connection,
         connection_log(connection, "*** TLS cannot be started: ", tdm_buf_text(&error));
         tdm_connection_close(connection);
     } else {
+        tdm_tls_channel_limit(&connection->channel, max_version);
         connection->tls = TDM_CONNECTION_HANDSHAKE;
         connection->tls_deadline = connection_now(connection) + HANDSHAKE_MS;
     }
@@ -276,7 +288,9 @@ static void connection_take_message(struct tdm_connection *connection)
     message.bytes = session->message.data != NULL ? session->message.data : empty;
     message.length = session->message.length;
     message.from = session->from;
+    message.parameters = session->mail_parameters;
     message.recipients = session->recipients.items;
+    message.recipient_parameters = session->recipients.parameters;
     message.recipient_count = session->recipients.count;
     message.user = session->user != NULL ? session->user : empty;
     message.encrypted = session->encrypted;
@@ -324,7 +338,7 @@ static int connection_act_session(struct tdm_connection *connection)
         if (connection->out.length > 0) {
             return 0;
         }
-        connection_start_tls(connection, TDM_CERTIFICATE_VALID);
+        connection_start_tls(connection, TDM_CERTIFICATE_VALID, 0);
         return 1;
     case TDM_SERVER_CLOSE:
         if (connection->out.length == 0 && !connection->goodbye) {
@@ -344,7 +358,8 @@ static int connection_act_scene(struct tdm_connection *connection)
     case TDM_SCENARIO_NONE:
         return 0;
     case TDM_SCENARIO_TLS:
-        connection_start_tls(connection, tdm_scenario_server_certificate(&connection->scene));
+        connection_start_tls(connection, tdm_scenario_server_certificate(&connection->scene),
+                             tdm_scenario_server_max_version(&connection->scene));
         return 1;
     case TDM_SCENARIO_CLOSE:
         tdm_connection_close(connection);
@@ -525,7 +540,7 @@ void tdm_connection_open(uv_loop_t *loop, int fd, size_t number,
         return;
     }
     if (!connection->scripted && options->implicit_tls) {
-        connection_start_tls(connection, TDM_CERTIFICATE_VALID);
+        connection_start_tls(connection, TDM_CERTIFICATE_VALID, 0);
     }
     if (!connection->closing) {
         connection_pump(connection);

@@ -26,6 +26,7 @@ struct tidymail_devserver {
     char *host; /* numeric */
     char *user;
     char *password;
+    char *auth;
     char *state;
     int state_is_private; /* made for this run, removed at its end */
     char *url;
@@ -126,9 +127,9 @@ static void url_add_option(struct tdm_buf *url, char *mark, const char *name, co
 /* What client: says in the words of a URL. */
 static void url_add_scenario(struct tdm_buf *url, char *mark, const struct tdm_scenario *scenario)
 {
-    static const char *const names[] = {"auth",       "cleartext-auth", "initial-response",
-                                        "pipelining", "partial",        "helo",
-                                        "timeout",    "reply-timeout",  "final-timeout"};
+    static const char *const names[] = {
+        "auth",    "cleartext-auth", "initial-response", "pipelining",    "chunking",
+        "partial", "helo",           "timeout",          "reply-timeout", "final-timeout"};
     int tls = tdm_scenario_tls(scenario);
     if (tls == TIDYMAIL_SMTP_TLS_NONE || tls == TIDYMAIL_SMTP_TLS_OPPORTUNISTIC) {
         url_add_option(url, mark, "tls", tls == TIDYMAIL_SMTP_TLS_NONE ? "none" : "opportunistic");
@@ -147,8 +148,11 @@ static int devserver_make_url(tidymail_devserver *server, const tidymail_devserv
     const char *user = server->user;
     const char *password = server->password;
     int implicit = options->implicit_tls;
+    int lmtp = options->lmtp;
     if (scenario != NULL) {
+        const char *word = tdm_scenario_client(scenario, "lmtp");
         implicit = tdm_scenario_tls(scenario) == TIDYMAIL_SMTP_TLS_IMPLICIT;
+        lmtp = word != NULL && strcmp(word, "yes") == 0;
         if (user == NULL) {
             user = tdm_scenario_client(scenario, "user");
             password = tdm_scenario_client(scenario, "password");
@@ -160,7 +164,7 @@ static int devserver_make_url(tidymail_devserver *server, const tidymail_devserv
     struct tdm_buf url;
     char mark = '?';
     tdm_buf_init(&url, NULL, URL_MAX);
-    tdm_buf_add_str(&url, implicit ? "smtps://" : "smtp://");
+    tdm_buf_add_str(&url, lmtp ? "lmtp://" : implicit ? "smtps://" : "smtp://");
     if (user != NULL) {
         url_add(&url, user, "");
         tdm_buf_add_char(&url, ':');
@@ -172,6 +176,11 @@ static int devserver_make_url(tidymail_devserver *server, const tidymail_devserv
                  tdm_listener_port(server->listener));
     if (server->ca.path != NULL) {
         url_add_option(&url, &mark, "ca", server->ca.path);
+    }
+    int starttls = scenario != NULL ? tdm_scenario_tls(scenario) == TIDYMAIL_SMTP_TLS_STARTTLS
+                                    : !options->no_tls;
+    if (lmtp && starttls) {
+        url_add_option(&url, &mark, "tls", "starttls"); /* with lmtp:// it must be asked for */
     }
     if (scenario != NULL) {
         url_add_scenario(&url, &mark, scenario);
@@ -224,8 +233,42 @@ static int devserver_check(const tidymail_devserver_options *options, struct tdm
     if (options->implicit_tls && options->scenario != NULL) {
         return devserver_error(error, "a scenario says itself where TLS begins: put @tls first");
     }
+    if (options->implicit_tls && options->lmtp) {
+        return devserver_error(error, "LMTP has no URL for TLS at once");
+    }
+    if (options->lmtp && options->scenario != NULL) {
+        return devserver_error(error, "a scenario says itself that it is LMTP: client: lmtp=yes");
+    }
     if (options->max_size < 0) {
         return devserver_error(error, "the maximum size is negative");
+    }
+    return 0;
+}
+
+/* The keywords to hide and the mechanisms to offer. */
+static int devserver_check_lists(const tidymail_devserver_options *options, unsigned *hidden,
+                                 struct tdm_buf *error)
+{
+    const char *unknown = NULL;
+    int needs_password = 0;
+    *hidden = 0;
+    if (options->hide != NULL && tdm_server_parse_hidden(options->hide, hidden, &unknown) != 0) {
+        tdm_buf_addf(error, "'%.*s' is not an extension of this server",
+                     (int)strcspn(unknown, ", "), unknown);
+        return -1;
+    }
+    if (options->auth == NULL) {
+        return 0;
+    }
+    if (tdm_server_check_mechanisms(options->auth, &needs_password, &unknown) != 0) {
+        tdm_buf_addf(error, "'%.*s' is not a mechanism of this server", (int)strcspn(unknown, ", "),
+                     unknown);
+        return -1;
+    }
+    if (needs_password && options->password == NULL) {
+        return devserver_error(error,
+                               "SCRAM and CRAM-MD5 check a password that they must know: give "
+                               "user and password");
     }
     return 0;
 }
@@ -235,6 +278,17 @@ static int devserver_listen(tidymail_devserver *server, const tidymail_devserver
 {
     struct tdm_listener_options listener;
     memset(&listener, 0, sizeof(listener));
+    if (devserver_check_lists(options, &listener.session.hidden, error) != 0) {
+        return -1;
+    }
+    if (options->auth != NULL) {
+        server->auth = tdm_strdup(memory, options->auth);
+        if (server->auth == NULL) {
+            return devserver_error(error, "out of memory");
+        }
+    }
+    listener.session.auth = server->auth;
+    listener.session.lmtp = options->lmtp;
     listener.host = server->host;
     listener.port = options->port;
     listener.inbox = server->inbox;
@@ -335,6 +389,7 @@ void tidymail_devserver_stop(tidymail_devserver *server)
     tdm_scenario_clear(&server->scenario);
     tdm_free(memory, server->host);
     tdm_free(memory, server->state);
+    tdm_free(memory, server->auth);
     devserver_free_secret(server->user);
     devserver_free_secret(server->password);
     devserver_free_secret(server->url);
@@ -354,6 +409,11 @@ const char *tidymail_devserver_url(const tidymail_devserver *server)
 const char *tidymail_devserver_ca(const tidymail_devserver *server)
 {
     return server != NULL && server->ca.path != NULL ? server->ca.path : "";
+}
+
+const char *tidymail_devserver_client_certificate(const tidymail_devserver *server)
+{
+    return server != NULL && server->ca.client_path != NULL ? server->ca.client_path : "";
 }
 
 size_t tidymail_devserver_message_count(const tidymail_devserver *server)
@@ -395,6 +455,21 @@ const char *tidymail_devserver_message_recipient(const tidymail_devserver *serve
     const struct tdm_inbox_message *message = devserver_find(server, index);
     return message != NULL && recipient < message->recipient_count ? message->recipients[recipient]
                                                                    : NULL;
+}
+
+const char *tidymail_devserver_message_parameters(const tidymail_devserver *server, size_t index)
+{
+    const struct tdm_inbox_message *message = devserver_find(server, index);
+    return message != NULL ? message->parameters : NULL;
+}
+
+const char *tidymail_devserver_message_recipient_parameters(const tidymail_devserver *server,
+                                                            size_t index, size_t recipient)
+{
+    const struct tdm_inbox_message *message = devserver_find(server, index);
+    return message != NULL && recipient < message->recipient_count
+               ? message->recipient_parameters[recipient]
+               : NULL;
 }
 
 const char *tidymail_devserver_message_user(const tidymail_devserver *server, size_t index)

@@ -47,7 +47,10 @@ static void inbox_free_message(struct tdm_inbox_message *message)
     }
     for (size_t i = 0; i < message->recipient_count; i++) {
         tdm_free(memory, message->recipients[i]);
+        tdm_free(memory, message->recipient_parameters[i]);
     }
+    tdm_free(memory, message->recipient_parameters);
+    tdm_free(memory, message->parameters);
     tdm_free(memory, message->recipients);
     tdm_free(memory, message->bytes);
     tdm_free(memory, message->from);
@@ -84,13 +87,17 @@ static struct tdm_inbox_message *inbox_copy(const struct tdm_inbox_message *from
     copy->bytes = tdm_strndup(memory, from->bytes, from->length);
     copy->from = tdm_strdup(memory, from->from);
     copy->user = tdm_strdup(memory, from->user);
+    copy->parameters = tdm_strdup(memory, from->parameters);
     copy->recipients = tdm_alloc_array(memory, from->recipient_count, sizeof(char *));
-    int failed =
-        copy->bytes == NULL || copy->from == NULL || copy->user == NULL || copy->recipients == NULL;
+    copy->recipient_parameters = tdm_alloc_array(memory, from->recipient_count, sizeof(char *));
+    int failed = copy->bytes == NULL || copy->from == NULL || copy->user == NULL ||
+                 copy->parameters == NULL || copy->recipients == NULL ||
+                 copy->recipient_parameters == NULL;
     for (size_t i = 0; i < from->recipient_count && !failed; i++) {
         copy->recipients[i] = tdm_strdup(memory, from->recipients[i]);
+        copy->recipient_parameters[i] = tdm_strdup(memory, from->recipient_parameters[i]);
         copy->recipient_count++;
-        failed = copy->recipients[i] == NULL;
+        failed = copy->recipients[i] == NULL || copy->recipient_parameters[i] == NULL;
     }
     if (failed) {
         inbox_free_message(copy);

@@ -13,7 +13,9 @@ struct tdm_inbox_message {
     char *bytes; /* a NUL follows */
     size_t length;
     char *from;
+    char *parameters; /* of MAIL, as they came; "" for none */
     char **recipients;
+    char **recipient_parameters; /* of RCPT */
     size_t recipient_count;
     char *user; /* "" where nobody had logged in */
     int encrypted;

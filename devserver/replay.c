@@ -199,15 +199,26 @@ static int replay_handshake(struct replay *replay)
     }
     replay->start_tls = 0;
     replay->last_server_ms = replay->now;
-    if (kind == TDM_CERTIFICATE_VALID || replay->client.accepts_any_certificate) {
+    int version = tdm_scenario_server_max_version(&replay->server);
+    int too_old = version == 10 || version == 11;
+    if (!too_old && (kind == TDM_CERTIFICATE_VALID || replay->client.accepts_any_certificate)) {
         tdm_scenario_server_tls_done(&replay->server, NULL, replay->now);
+        if (replay->client.binding != NULL) {
+            tidymail_smtp_tls_binding(replay->smtp, replay->client.binding, TDM_REPLAY_BINDING,
+                                      strlen(TDM_REPLAY_BINDING));
+        }
         tidymail_smtp_tls_done(replay->smtp, "TLSv1.3", "TLS_AES_128_GCM_SHA256", replay->now);
         return 1;
     }
     struct tdm_buf words;
     tdm_buf_init(&words, NULL, 256);
-    tdm_buf_addf(&words, "the server's certificate is not accepted: it is of the kind %s",
-                 tdm_certificate_name(kind));
+    if (too_old) {
+        tdm_buf_addf(&words, "the TLS handshake failed: the server speaks TLS 1.%d at most",
+                     version - 10);
+    } else {
+        tdm_buf_addf(&words, "the server's certificate is not accepted: it is of the kind %s",
+                     tdm_certificate_name(kind));
+    }
     tidymail_smtp_fail(replay->smtp, TIDYMAIL_KIND_TLS, TIDYMAIL_PHASE_TLS, 0, tdm_buf_text(&words),
                        NULL, replay->now);
     tdm_scenario_server_tls_done(&replay->server, "an alert", replay->now);

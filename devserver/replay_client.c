@@ -86,7 +86,13 @@ static int client_take_text(struct tdm_replay_client *client, const struct tdm_s
                  {"password", &client->options.password},
                  {"auth", &client->options.auth},
                  {"helo", &client->options.helo},
-                 {"from", &client->envelope.from}};
+                 {"nonce", &client->options.nonce},
+                 {"binding", &client->binding},
+                 {"from", &client->envelope.from},
+                 {"notify", &client->envelope.dsn_notify},
+                 {"ret", &client->envelope.dsn_ret},
+                 {"envid", &client->envelope.dsn_envid},
+                 {"hold-until", &client->envelope.hold_until}};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (strcmp(word->name, texts[i].name) == 0) {
             *texts[i].member = word->value;
@@ -110,7 +116,12 @@ static int client_take_choice(struct tdm_replay_client *client,
                    {"pipelining", "no", "yes", &client->options.no_pipelining},
                    {"partial", "no", "yes", &client->options.no_partial},
                    {"verify", "none", "full", &client->accepts_any_certificate},
+                   {"lmtp", "yes", "no", &client->options.lmtp},
+                   {"chunking", "yes", "no", &client->options.chunking},
+                   {"require-tls", "yes", "no", &client->envelope.require_tls},
+                   {"binary", "yes", "no", &client->envelope.body_binary},
                    {"smtputf8", "yes", "no", &client->envelope.utf8},
+                   {"utf8", "yes", "no", &client->envelope.utf8},
                    {"body", "8bit", "7bit", &client->envelope.body_8bit}};
     for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
         if (strcmp(word->name, choices[i].name) == 0) {
@@ -139,16 +150,72 @@ static int client_take_size(struct tdm_replay_client *client, const struct tdm_s
     return 0;
 }
 
+/* "-9" to "999999999" up to `end`; 0, or -1. */
+static int client_number(const char *text, const char *end, int64_t *out)
+{
+    int negative = text < end && *text == '-';
+    const char *digits = text + negative;
+    *out = 0;
+    if (digits == end || end - digits > 9) {
+        return -1;
+    }
+    for (const char *at = digits; at < end; at++) {
+        if (!tdm_is_digit(*at)) {
+            return -1;
+        }
+        *out = *out * 10 + (*at - '0');
+    }
+    *out = negative ? -*out : *out;
+    return 0;
+}
+
+/* Wishes with a number in them; -2 where it is none of them. */
+static int client_take_wish(struct tdm_replay_client *client, const struct tdm_scenario_word *word,
+                            struct tdm_buf *problems)
+{
+    const char *value = word->value;
+    const char *end = value + strlen(value);
+    int64_t number;
+    if (strcmp(word->name, "by") == 0) {
+        const char *semicolon = strchr(value, ';');
+        if (semicolon == NULL || semicolon + 2 != end ||
+            client_number(value, semicolon, &client->envelope.deliver_by_s) != 0) {
+            return client_problem(problems, word, "is not of the form 120;R");
+        }
+        client->envelope.deliver_by_mode = semicolon[1];
+        return 0;
+    }
+    if (strcmp(word->name, "hold-for") == 0) {
+        return client_number(value, end, &client->envelope.hold_for_s) == 0
+                   ? 0
+                   : client_problem(problems, word, "is not a number of seconds");
+    }
+    if (strcmp(word->name, "priority") == 0) {
+        if (client_number(value, end, &number) != 0) {
+            return client_problem(problems, word, "is not a number");
+        }
+        client->envelope.has_priority = 1;
+        client->envelope.priority = (int)number;
+        return 0;
+    }
+    return -2;
+}
+
 static int client_take_word(struct tdm_replay_client *client, const struct tdm_scenario_word *word,
                             struct tdm_buf *problems)
 {
-    static const char *const of_a_network[] = {"tls", "ca", "connect-timeout", "transcript"};
+    static const char *const of_a_network[] = {"tls",        "ca",    "connect-timeout",
+                                               "transcript", "proxy", "source"};
     int64_t timeout_ms = 0;
     int result = 0;
     if (client_take_text(client, word)) {
         return 0;
     }
     result = client_take_choice(client, word, problems);
+    if (result > -2) {
+        return result;
+    }
+    result = client_take_wish(client, word, problems);
     if (result > -2) {
         return result;
     }
@@ -202,6 +269,10 @@ int tdm_replay_client_init(struct tdm_replay_client *client, const struct tdm_sc
     }
     if (client->envelope.body_8bit) {
         tdm_buf_add_str(&client->message, "Gr\xc3\xbc\xc3\x9f\x65\r\n");
+    }
+    if (client->envelope.body_binary) { /* no dot, no line and no line end means anything here */
+        static const char bytes[] = "\0\r\n.\r\n\n\r\xff.";
+        tdm_buf_add(&client->message, bytes, sizeof(bytes) - 1);
     }
     client->envelope.size = (int64_t)client->message.length;
     if (client->message.failed) {

@@ -4,11 +4,15 @@
 
 #include "replay.h"
 
+/* What a login binds to in memory, where there is no TLS: of the right length, always the same. */
+#define TDM_REPLAY_BINDING "the channel binding of a replay."
+
 /* The client's side as client: describes it. */
 struct tdm_replay_client {
     tidymail_smtp_options options; /* texts are the scenario's */
     tidymail_smtp_envelope envelope;
     int accepts_any_certificate;
+    const char *binding;    /* type of the channel binding; NULL: none can be had */
     struct tdm_buf message; /* what is sent */
     size_t read;
     int released;

@@ -35,6 +35,7 @@ void tdm_scenario_clear(struct tdm_scenario *scenario)
     }
     tdm_free(allocator, scenario->title);
     tdm_free(allocator, scenario->source);
+    tdm_free(allocator, scenario->class_name);
     scenario_clear_words(allocator, scenario->client, scenario->client_count);
     for (size_t i = 0; i < scenario->recipient_count; i++) {
         tdm_free(allocator, scenario->recipients[i]);
@@ -173,6 +174,8 @@ const char *tdm_certificate_name(enum tdm_certificate certificate)
         return "wrong-host";
     case TDM_CERTIFICATE_UNTRUSTED_CA:
         return "untrusted-ca";
+    case TDM_CERTIFICATE_CA_AS_LEAF:
+        return "ca-as-leaf";
     }
     return "?";
 }

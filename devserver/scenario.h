@@ -12,9 +12,10 @@ enum tdm_certificate {
     TDM_CERTIFICATE_SELF_SIGNED,
     TDM_CERTIFICATE_EXPIRED,
     TDM_CERTIFICATE_WRONG_HOST,
-    TDM_CERTIFICATE_UNTRUSTED_CA
+    TDM_CERTIFICATE_UNTRUSTED_CA,
+    TDM_CERTIFICATE_CA_AS_LEAF
 };
-#define TDM_CERTIFICATE_COUNT 5
+#define TDM_CERTIFICATE_COUNT 6
 
 enum tdm_scene_type {
     TDM_SCENE_SEND,    /* S: and @raw */
@@ -37,6 +38,7 @@ struct tdm_scene_step {
     int64_t duration_ms; /* WAIT; SEND bytewise: the pause before each byte but the first */
     int optional;        /* EXPECT, MESSAGE: may be missing */
     enum tdm_certificate certificate; /* TLS */
+    int max_version;                  /* TLS: 10, 11 or 12; 0: no limit */
 };
 
 /* name=value, as it stands in client: and behind the fixed words of expect:. */
@@ -64,6 +66,7 @@ struct tdm_scenario {
     tidymail_allocator allocator;
     char *title;
     char *source;
+    char *class_name;                 /* of the deviation that it shows; NULL: none */
     struct tdm_scenario_word *client; /* all words of client: but to= */
     size_t client_count;
     char **recipients; /* of to=; one default recipient where there is none */

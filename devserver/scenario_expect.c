@@ -172,7 +172,8 @@ int tdm_scenario_check_client(struct tdm_scenario_parser *parser)
     if (user != password) {
         return tdm_scenario_error(parser, "client: has only one of user= and password=");
     }
-    if (tdm_scenario_client(scenario, "auth") != NULL && !user) {
+    const char *auth = tdm_scenario_client(scenario, "auth");
+    if (auth != NULL && !tdm_equal_nocase(auth, "EXTERNAL") && !user) {
         return tdm_scenario_error(parser, "client: has auth= without user= and password=");
     }
     if (scenario->recipient_count == 0) {

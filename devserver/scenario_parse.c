@@ -144,18 +144,76 @@ static int scenario_source(struct tdm_scenario_parser *parser, const char *text,
     return scenario_set_text(parser, &parser->scenario->source, "source", text, length);
 }
 
-static int scenario_at_tls(struct tdm_scenario_parser *parser, const char *text, size_t length)
+/* One word, of those that tests/scenarios/classes.txt explains. */
+static int scenario_class(struct tdm_scenario_parser *parser, const char *text, size_t length)
+{
+    size_t word = 0;
+    while (word < length && (tdm_is_alnum(text[word]) || text[word] == '-')) {
+        word++;
+    }
+    if (length == 0 || word != length) {
+        return tdm_scenario_error(parser, "class: wants one word of letters, digits and -");
+    }
+    return scenario_set_text(parser, &parser->scenario->class_name, "class", text, length);
+}
+
+/* The number of a certificate's name; TDM_CERTIFICATE_COUNT for another word. */
+static size_t scenario_certificate(const char *word, size_t length)
 {
     size_t kind = 0;
-    while (kind < TDM_CERTIFICATE_COUNT && length > 0 &&
-           !tdm_equal_nocase_n(text, length, tdm_certificate_name((enum tdm_certificate)kind))) {
+    while (kind < TDM_CERTIFICATE_COUNT &&
+           !tdm_equal_nocase_n(word, length, tdm_certificate_name((enum tdm_certificate)kind))) {
         kind++;
     }
-    if (kind == TDM_CERTIFICATE_COUNT) {
-        return tdm_scenario_error(parser,
-                                  "unknown certificate '%.*s'; known: valid, self-signed, expired, "
-                                  "wrong-host, untrusted-ca",
-                                  (int)length, text);
+    return kind;
+}
+
+/* "max-version=1.1": 11; 0 for another word. */
+static int scenario_max_version(const char *word, size_t length)
+{
+    static const char *const words[] = {"max-version=1.0", "max-version=1.1", "max-version=1.2"};
+    for (int i = 0; i < 3; i++) {
+        if (tdm_equal_nocase_n(word, length, words[i])) {
+            return 10 + i;
+        }
+    }
+    return 0;
+}
+
+/* What may stand behind @tls: a certificate, a version, both or nothing. */
+static int scenario_tls_words(struct tdm_scenario_parser *parser, const char *text, size_t length,
+                              size_t *kind, int *max_version)
+{
+    int certificates = 0;
+    for (size_t at = 0; at < length;) {
+        size_t word = 0;
+        while (at + word < length && !tdm_is_space(text[at + word])) {
+            word++;
+        }
+        size_t found = scenario_certificate(text + at, word);
+        int version = scenario_max_version(text + at, word);
+        if (word > 0 && version > 0 && *max_version == 0) {
+            *max_version = version;
+        } else if (word > 0 && found < TDM_CERTIFICATE_COUNT && certificates++ == 0) {
+            *kind = found;
+        } else if (word > 0) {
+            return tdm_scenario_error(
+                parser,
+                "unknown certificate '%.*s'; known: valid, self-signed, expired, wrong-host, "
+                "untrusted-ca, ca-as-leaf; and max-version=1.0, 1.1 or 1.2",
+                (int)word, text + at);
+        }
+        at += word + 1;
+    }
+    return 0;
+}
+
+static int scenario_at_tls(struct tdm_scenario_parser *parser, const char *text, size_t length)
+{
+    size_t kind = TDM_CERTIFICATE_VALID;
+    int max_version = 0;
+    if (scenario_tls_words(parser, text, length, &kind, &max_version) != 0) {
+        return -1;
     }
     const struct tdm_scenario *scenario = parser->scenario;
     for (size_t i = 0; i < scenario->step_count; i++) {
@@ -169,6 +227,7 @@ static int scenario_at_tls(struct tdm_scenario_parser *parser, const char *text,
         return -1;
     }
     step->certificate = (enum tdm_certificate)kind;
+    step->max_version = max_version;
     return 0;
 }
 
@@ -298,6 +357,7 @@ static const struct scenario_keyword keywords[] = {
     {"C:", scenario_client_line, 1},
     {"title:", scenario_title, 0},
     {"source:", scenario_source, 0},
+    {"class:", scenario_class, 0},
     {"client:", tdm_scenario_parse_client, 0},
     {"expect:", tdm_scenario_parse_expect, 0},
     {"expect-recipient:", tdm_scenario_parse_expect_recipient, 0},

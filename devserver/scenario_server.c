@@ -410,6 +410,12 @@ enum tdm_certificate tdm_scenario_server_certificate(const struct tdm_scenario_s
     return step != NULL ? step->certificate : TDM_CERTIFICATE_VALID;
 }
 
+int tdm_scenario_server_max_version(const struct tdm_scenario_server *server)
+{
+    const struct tdm_scene_step *step = scene_step(server);
+    return step != NULL ? step->max_version : 0;
+}
+
 void tdm_scenario_server_tls_done(struct tdm_scenario_server *server, const char *failure,
                                   int64_t now_ms)
 {
@@ -421,10 +427,11 @@ void tdm_scenario_server_tls_done(struct tdm_scenario_server *server, const char
         server->encrypted = 1;
         scene_next(server);
         scene_advance(server, now_ms);
-    } else if (step->certificate == TDM_CERTIFICATE_VALID) {
+    } else if (step->certificate == TDM_CERTIFICATE_VALID && step->max_version == 0) {
         scene_deviate(server, failure, NULL, 0);
     } else {
-        scene_finish(server); /* a client that turns a bad certificate down does as it should */
+        scene_finish(
+            server); /* a client that turns a bad certificate or version down does as it should */
     }
 }
 

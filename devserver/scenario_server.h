@@ -64,6 +64,8 @@ void tdm_scenario_server_end_of_file(struct tdm_scenario_server *server, int64_t
 enum tdm_scenario_action tdm_scenario_server_action(const struct tdm_scenario_server *server);
 /* The certificate of the @tls that the script is at. */
 enum tdm_certificate tdm_scenario_server_certificate(const struct tdm_scenario_server *server);
+/* 10 or 11 where its @tls goes no further than TLS 1.0 or 1.1, 12 or 0 else. */
+int tdm_scenario_server_max_version(const struct tdm_scenario_server *server);
 /* The handshake ended. `failure` NULL: well; else how it failed, which is a deviation where the
  * certificate was a valid one. */
 void tdm_scenario_server_tls_done(struct tdm_scenario_server *server, const char *failure,

@@ -1,4 +1,5 @@
-/* server_session.c: commands and their order. See server_session.h; AUTH is in server_auth.c. */
+/* server_session.c: commands and their order. See server_session.h; MAIL and RCPT are in
+ * server_mail.c, BDAT in server_chunk.c, AUTH in server_auth.c. */
 #include "server_session.h"
 
 #include <string.h>
@@ -9,8 +10,6 @@
 #define LINE_LIMIT ((size_t)12288) /* the longest line AUTH may need (RFC 4954 4) */
 #define INPUT_LIMIT ((size_t)1 << 20)
 #define ERROR_LIMIT 20
-#define RECIPIENT_LIMIT 1000
-#define SIZE_LIMIT INT64_MAX
 
 void tdm_server_note(struct tdm_server_session *session, const char *line)
 {
@@ -20,10 +19,13 @@ void tdm_server_note(struct tdm_server_session *session, const char *line)
     }
 }
 
-static void session_emit(struct tdm_server_session *session, int code, char mark,
-                         const char *enhanced, const char *text)
+void tdm_server_emit(struct tdm_server_session *session, int code, char mark, const char *enhanced,
+                     const char *text)
 {
     size_t start = session->out.length;
+    if (!tdm_server_offers(session, TDM_SERVER_ENHANCEDSTATUSCODES)) {
+        enhanced = "";
+    }
     tdm_buf_addf(&session->out, "%d%c%s%s%s\r\n", code, mark, enhanced,
                  enhanced[0] != '\0' ? " " : "", text);
     if (session->out.failed) {
@@ -39,11 +41,11 @@ void tdm_server_reply(struct tdm_server_session *session, int code, const char *
 {
     session->errors += code >= 500;
     if (session->errors > ERROR_LIMIT) {
-        session_emit(session, 421, ' ', "4.7.0", "too many errors, closing the connection");
+        tdm_server_emit(session, 421, ' ', "4.7.0", "too many errors, closing the connection");
         tdm_server_close(session);
         return;
     }
-    session_emit(session, code, ' ', enhanced, text);
+    tdm_server_emit(session, code, ' ', enhanced, text);
 }
 
 void tdm_server_close(struct tdm_server_session *session)
@@ -52,17 +54,20 @@ void tdm_server_close(struct tdm_server_session *session)
     session->event = TDM_SERVER_CLOSE;
 }
 
-static void session_forget_transaction(struct tdm_server_session *session)
+void tdm_server_forget_transaction(struct tdm_server_session *session)
 {
     tdm_free(&session->allocator, session->from);
     session->from = NULL;
+    tdm_free(&session->allocator, session->mail_parameters);
+    session->mail_parameters = NULL;
     for (size_t i = 0; i < session->recipients.count; i++) {
         tdm_free(&session->allocator, session->recipients.items[i]);
+        tdm_free(&session->allocator, session->recipients.parameters[i]);
     }
     tdm_free(&session->allocator, session->recipients.items);
-    session->recipients.items = NULL;
-    session->recipients.count = 0;
-    session->utf8 = 0;
+    tdm_free(&session->allocator, session->recipients.parameters);
+    memset(&session->recipients, 0, sizeof(session->recipients));
+    session->utf8 = session->binary = session->chunks = 0;
     tdm_buf_clear(&session->message);
 }
 
@@ -70,7 +75,8 @@ static void session_greet(struct tdm_server_session *session)
 {
     struct tdm_buf text;
     tdm_buf_init(&text, &session->allocator, 1024);
-    tdm_buf_addf(&text, "%s ESMTP tidymail test server", session->options.name);
+    tdm_buf_addf(&text, "%s %s tidymail test server", session->options.name,
+                 session->options.lmtp ? "LMTP" : "ESMTP");
     tdm_server_reply(session, 220, "", tdm_buf_text(&text));
     tdm_buf_clear(&text);
 }
@@ -86,6 +92,11 @@ int tdm_server_session_init(struct tdm_server_session *session,
     tdm_buf_init(&session->input, NULL, INPUT_LIMIT);
     tdm_buf_init(&session->line, NULL, LINE_LIMIT);
     tdm_buf_init(&session->out, NULL, INPUT_LIMIT);
+    tdm_buf_init(&session->login.user, NULL, LINE_LIMIT);
+    tdm_buf_init(&session->login.kept, NULL, 2 * LINE_LIMIT);
+    tdm_buf_init(&session->login.header, NULL, LINE_LIMIT);
+    tdm_buf_init(&session->login.nonce, NULL, LINE_LIMIT);
+    tdm_buf_init(&session->login.salt, NULL, LINE_LIMIT);
     size_t max = (uint64_t)options->max_size < SIZE_MAX ? (size_t)options->max_size : SIZE_MAX - 1;
     tdm_buf_init(&session->message, NULL, max);
     session_greet(session);
@@ -94,56 +105,65 @@ int tdm_server_session_init(struct tdm_server_session *session,
 
 void tdm_server_session_clear(struct tdm_server_session *session)
 {
-    session_forget_transaction(session);
+    tdm_server_forget_transaction(session);
     tdm_free(&session->allocator, session->user);
-    tdm_free(&session->allocator, session->login);
+    tdm_buf_wipe(&session->login.user);
+    tdm_buf_wipe(&session->login.kept);
+    tdm_buf_clear(&session->login.header);
+    tdm_buf_clear(&session->login.nonce);
+    tdm_buf_clear(&session->login.salt);
     tdm_buf_wipe(&session->input);
     tdm_buf_wipe(&session->line);
     tdm_buf_clear(&session->out);
 }
 
-int tdm_server_auth_offered(const struct tdm_server_session *session)
+/* EHLO, HELO and LHLO: an argument, and the one that this protocol has (RFC 2033 4.1). */
+static int session_hello(struct tdm_server_session *session, const char *verb, const char *args,
+                         size_t length)
 {
-    return session->encrypted || session->options.clear_auth;
+    struct tdm_buf words;
+    int lhlo = strcmp(verb, "LHLO") == 0;
+    if (lhlo != session->options.lmtp) {
+        tdm_server_reply(session, 500, "5.5.1",
+                         lhlo ? "this is SMTP: say EHLO" : "this is LMTP: say LHLO");
+        return -1;
+    }
+    if (length == 0 || memchr(args, ' ', length) != NULL) {
+        tdm_buf_init(&words, &session->allocator, 64);
+        tdm_buf_addf(&words, "syntax: %s domain", verb);
+        tdm_server_reply(session, 501, "5.5.4", tdm_buf_text(&words));
+        tdm_buf_clear(&words);
+        return -1;
+    }
+    tdm_server_forget_transaction(session); /* as RSET (RFC 5321 4.1.4) */
+    return 0;
 }
 
 static void session_command_ehlo(struct tdm_server_session *session, const char *args,
                                  size_t length)
 {
-    if (length == 0 || memchr(args, ' ', length) != NULL) {
-        tdm_server_reply(session, 501, "5.5.4", "syntax: EHLO domain");
-        return;
+    if (session_hello(session, "EHLO", args, length) == 0) {
+        session->greeted = 2;
+        tdm_server_reply_ehlo(session);
     }
-    session_forget_transaction(session); /* as RSET (RFC 5321 4.1.4) */
-    session->greeted = 2;
-    struct tdm_buf size;
-    tdm_buf_init(&size, &session->allocator, 64);
-    tdm_buf_addf(&size, "SIZE %l", session->options.max_size);
-    session_emit(session, 250, '-', "", session->options.name);
-    session_emit(session, 250, '-', "", "PIPELINING");
-    session_emit(session, 250, '-', "", tdm_buf_text(&size));
-    session_emit(session, 250, '-', "", "8BITMIME");
-    session_emit(session, 250, '-', "", "SMTPUTF8");
-    if (session->options.offer_tls && !session->encrypted) {
-        session_emit(session, 250, '-', "", "STARTTLS");
+}
+
+static void session_command_lhlo(struct tdm_server_session *session, const char *args,
+                                 size_t length)
+{
+    if (session_hello(session, "LHLO", args, length) == 0) {
+        session->greeted = 2;
+        tdm_server_reply_ehlo(session);
     }
-    if (tdm_server_auth_offered(session)) {
-        session_emit(session, 250, '-', "", "AUTH PLAIN LOGIN");
-    }
-    session_emit(session, 250, ' ', "", "ENHANCEDSTATUSCODES");
-    tdm_buf_clear(&size);
 }
 
 static void session_command_helo(struct tdm_server_session *session, const char *args,
                                  size_t length)
 {
-    if (length == 0 || memchr(args, ' ', length) != NULL) {
-        tdm_server_reply(session, 501, "5.5.4", "syntax: HELO domain");
-        return;
+    if (session_hello(session, "HELO", args, length) == 0) {
+        session->greeted = 1;
+        tdm_server_reply(session, 250, "", session->options.name);
     }
-    session_forget_transaction(session);
-    session->greeted = 1;
-    tdm_server_reply(session, 250, "", session->options.name);
 }
 
 static void session_command_starttls(struct tdm_server_session *session, const char *args,
@@ -152,7 +172,7 @@ static void session_command_starttls(struct tdm_server_session *session, const c
     (void)args;
     if (session->encrypted) {
         tdm_server_reply(session, 503, "5.5.1", "TLS is there already");
-    } else if (!session->options.offer_tls) {
+    } else if (!session->options.offer_tls || !tdm_server_offers(session, TDM_SERVER_STARTTLS)) {
         tdm_server_reply(session, 502, "5.5.1", "STARTTLS is not offered");
     } else if (length > 0) {
         tdm_server_reply(session, 501, "5.5.4", "STARTTLS takes no parameter");
@@ -163,163 +183,20 @@ static void session_command_starttls(struct tdm_server_session *session, const c
     }
 }
 
-/* What a parameter of MAIL came to. */
-struct session_parameters {
-    int seen_size;
-    int seen_body;
-    int seen_utf8;
-    int seen_auth;
-};
-
-/* One parameter of MAIL (RFC 5321 4.1.1.11); 0, or the reply was given. */
-static int session_mail_parameter(struct tdm_server_session *session, const char *word,
-                                  size_t length, struct session_parameters *seen)
-{
-    size_t at = strlen("SIZE=");
-    if (tdm_starts_nocase(word, length, "SIZE=") && !seen->seen_size) {
-        uint64_t size = 0;
-        while (at < length && tdm_is_digit(word[at]) && size <= SIZE_LIMIT / 100) {
-            size = size * 10 + (uint64_t)(word[at++] - '0');
-        }
-        if (length == strlen("SIZE=") || (at < length && !tdm_is_digit(word[at]))) {
-            tdm_server_reply(session, 501, "5.5.4", "syntax: SIZE=number");
-            return -1;
-        }
-        if (size > (uint64_t)session->options.max_size) {
-            tdm_server_reply(session, 552, "5.3.4", "the message is larger than this server takes");
-            return -1;
-        }
-        seen->seen_size = 1;
-        return 0;
-    }
-    if ((tdm_equal_nocase_n(word, length, "BODY=7BIT") ||
-         tdm_equal_nocase_n(word, length, "BODY=8BITMIME")) &&
-        !seen->seen_body) {
-        seen->seen_body = 1;
-        return 0;
-    }
-    if (tdm_equal_nocase_n(word, length, "SMTPUTF8") && !seen->seen_utf8) {
-        seen->seen_utf8 = 1;
-        return 0;
-    }
-    if (tdm_starts_nocase(word, length, "AUTH=") && length > 5 && !seen->seen_auth) {
-        seen->seen_auth = 1; /* RFC 4954 5: taken note of, not believed */
-        return 0;
-    }
-    tdm_server_reply(session, 555, "5.5.4", "a parameter of MAIL is unknown, wrong or there twice");
-    return -1;
-}
-
-static int session_mail_parameters(struct tdm_server_session *session, const char *rest,
-                                   const char *end, struct session_parameters *seen)
-{
-    memset(seen, 0, sizeof(*seen));
-    if (rest < end && *rest != ' ') {
-        tdm_server_reply(session, 501, "5.5.4", "a blank must stand before a parameter");
-        return -1;
-    }
-    while (rest < end) {
-        const char *word = rest;
-        while (word < end && *word == ' ') {
-            word++;
-        }
-        const char *stop = memchr(word, ' ', (size_t)(end - word));
-        rest = stop != NULL ? stop : end;
-        if (word == rest) {
-            continue;
-        }
-        if (session->greeted < 2) {
-            tdm_server_reply(session, 555, "5.5.4", "parameters need EHLO");
-            return -1;
-        }
-        if (session_mail_parameter(session, word, (size_t)(rest - word), seen) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static void session_command_mail(struct tdm_server_session *session, const char *args,
-                                 size_t length)
-{
-    const char *address = NULL;
-    const char *rest = NULL;
-    size_t address_length = 0;
-    struct session_parameters seen;
-    if (session->from != NULL) {
-        tdm_server_reply(session, 503, "5.5.1", "MAIL within a transaction");
-    } else if (session->options.require_auth && session->user == NULL) {
-        tdm_server_reply(session, 530, "5.7.0", "authentication required");
-    } else if (!tdm_starts_nocase(args, length, "FROM:") ||
-               tdm_server_path_parse(args + 5, length - 5, 1, &address, &address_length, &rest) !=
-                   TDM_SERVER_PATH_OK) {
-        tdm_server_reply(session, 501, "5.1.7", "syntax: MAIL FROM:<address> [parameters]");
-    } else if (session_mail_parameters(session, rest, args + length, &seen) == 0) {
-        if (tdm_has_8bit(address, address_length) && !seen.seen_utf8) {
-            tdm_server_reply(session, 553, "5.6.7", "such an address needs SMTPUTF8");
-            return;
-        }
-        session->from = tdm_strndup(&session->allocator, address, address_length);
-        session->utf8 = seen.seen_utf8;
-        if (session->from == NULL) {
-            tdm_server_reply(session, 452, "4.3.1", "out of memory");
-        } else {
-            tdm_server_reply(session, 250, "2.1.0", "sender ok");
-        }
-    }
-}
-
-static int session_add_recipient(struct tdm_server_session *session, const char *address,
-                                 size_t length)
-{
-    struct tdm_server_recipients *list = &session->recipients;
-    char **items =
-        tdm_resize_array(&session->allocator, list->items, list->count + 1, sizeof(*items));
-    if (items == NULL) {
-        return -1;
-    }
-    list->items = items;
-    items[list->count] = tdm_strndup(&session->allocator, address, length);
-    if (items[list->count] == NULL) {
-        return -1;
-    }
-    list->count++;
-    return 0;
-}
-
-static void session_command_rcpt(struct tdm_server_session *session, const char *args,
-                                 size_t length)
-{
-    const char *address = NULL;
-    const char *rest = NULL;
-    size_t address_length = 0;
-    if (session->from == NULL) {
-        tdm_server_reply(session, 503, "5.5.1", "RCPT needs MAIL first");
-    } else if (!tdm_starts_nocase(args, length, "TO:") ||
-               tdm_server_path_parse(args + 3, length - 3, 0, &address, &address_length, &rest) !=
-                   TDM_SERVER_PATH_OK) {
-        tdm_server_reply(session, 501, "5.1.3", "syntax: RCPT TO:<address>");
-    } else if (rest < args + length) {
-        tdm_server_reply(session, 555, "5.5.4", "a parameter of RCPT is unknown");
-    } else if (tdm_has_8bit(address, address_length) && !session->utf8) {
-        tdm_server_reply(session, 553, "5.6.7", "such an address needs SMTPUTF8");
-    } else if (session->recipients.count == RECIPIENT_LIMIT) {
-        tdm_server_reply(session, 452, "4.5.3", "too many recipients");
-    } else if (session_add_recipient(session, address, address_length) != 0) {
-        tdm_server_reply(session, 452, "4.3.1", "out of memory");
-    } else {
-        tdm_server_reply(session, 250, "2.1.5", "recipient ok");
-    }
-}
-
 static void session_command_data(struct tdm_server_session *session, const char *args,
                                  size_t length)
 {
     (void)args;
     if (session->from == NULL) {
         tdm_server_reply(session, 503, "5.5.1", "DATA needs MAIL and RCPT first");
+    } else if (session->chunks > 0) {
+        tdm_server_reply(session, 503, "5.5.1", "DATA behind BDAT (RFC 3030 2)");
+    } else if (session->binary) {
+        tdm_server_reply(session, 503, "5.5.1", "BODY=BINARYMIME needs BDAT (RFC 3030 3)");
     } else if (session->recipients.count == 0) {
-        tdm_server_reply(session, 554, "5.5.1", "no valid recipients");
+        /* RFC 2033 4.2 wants 503 */
+        tdm_server_reply(session, session->options.lmtp ? 503 : 554, "5.5.1",
+                         "no valid recipients");
     } else if (length > 0) {
         tdm_server_reply(session, 501, "5.5.4", "DATA takes no parameter");
     } else {
@@ -338,7 +215,7 @@ static void session_command_rset(struct tdm_server_session *session, const char 
         tdm_server_reply(session, 501, "5.5.4", "RSET takes no parameter");
         return;
     }
-    session_forget_transaction(session);
+    tdm_server_forget_transaction(session);
     tdm_server_reply(session, 250, "2.0.0", "ok");
 }
 
@@ -375,7 +252,7 @@ static void session_command_help(struct tdm_server_session *session, const char 
     (void)args;
     (void)length;
     tdm_server_reply(session, 214, "2.0.0",
-                     "EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+                     "EHLO HELO LHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT");
 }
 
 static void session_command_quit(struct tdm_server_session *session, const char *args,
@@ -398,8 +275,9 @@ struct session_command {
 
 static const struct session_command commands[] = {
     {"EHLO", session_command_ehlo, 0},         {"HELO", session_command_helo, 0},
+    {"LHLO", session_command_lhlo, 0},         {"BDAT", tdm_server_command_bdat, 1},
     {"STARTTLS", session_command_starttls, 1}, {"AUTH", tdm_server_command_auth, 1},
-    {"MAIL", session_command_mail, 1},         {"RCPT", session_command_rcpt, 1},
+    {"MAIL", tdm_server_command_mail, 1},      {"RCPT", tdm_server_command_rcpt, 1},
     {"DATA", session_command_data, 1},         {"RSET", session_command_rset, 0},
     {"NOOP", session_command_noop, 0},         {"VRFY", session_command_vrfy, 0},
     {"EXPN", session_command_expn, 0},         {"HELP", session_command_help, 0},
@@ -423,6 +301,10 @@ static void session_command(struct tdm_server_session *session, const char *line
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (!tdm_equal_nocase_n(line, verb, commands[i].verb)) {
             continue;
+        }
+        if (commands[i].run == tdm_server_command_bdat &&
+            !tdm_server_offers(session, TDM_SERVER_CHUNKING)) {
+            break;
         }
         if (commands[i].needs_greeting && session->greeted == 0) {
             tdm_server_reply(session, 503, "5.5.1", "say EHLO first");
@@ -457,18 +339,37 @@ static void session_line(struct tdm_server_session *session)
     tdm_buf_reset(&session->line);
 }
 
-/* The lone dot came. */
-static void session_end_message(struct tdm_server_session *session)
+void tdm_server_reply_message(struct tdm_server_session *session, int code, const char *enhanced,
+                              const char *text)
+{
+    size_t count = session->options.lmtp ? session->recipients.count : 1;
+    struct tdm_buf words;
+    for (size_t i = 0; i < count && session->mode != TDM_SERVER_CLOSED; i++) {
+        if (session->options.lmtp) {
+            tdm_buf_init(&words, &session->allocator, 2048);
+            tdm_buf_addf(&words, "<%s> %s", session->recipients.items[i], text);
+            tdm_server_reply(session, code, enhanced, words.failed ? text : tdm_buf_text(&words));
+            tdm_buf_clear(&words);
+        } else {
+            tdm_server_reply(session, code, enhanced, text);
+        }
+    }
+}
+
+void tdm_server_end_message(struct tdm_server_session *session)
 {
     session->mode = TDM_SERVER_COMMAND;
     struct tdm_buf note;
     tdm_buf_init(&note, &session->allocator, 256);
     if (session->message.failed) {
-        tdm_server_reply(session, 552, "5.3.4", "the message is larger than this server takes");
-        session_forget_transaction(session);
+        tdm_server_reply_message(session, 552, "5.3.4",
+                                 "the message is larger than this server takes");
+        tdm_server_forget_transaction(session);
     } else {
         tdm_buf_addf(&note, "message of %z bytes", session->message.length);
-        if (session->dots.bare_lf > 0) {
+        if (session->chunks > 0) {
+            tdm_buf_addf(&note, " in %d chunks", session->chunks);
+        } else if (session->dots.bare_lf > 0) {
             tdm_buf_addf(&note, ", %z of its lines end in LF alone (RFC 5321 2.3.8)",
                          session->dots.bare_lf);
         }
@@ -487,8 +388,12 @@ static size_t session_take(struct tdm_server_session *session, const char *bytes
         if (session->mode == TDM_SERVER_DATA) {
             at += tdm_dot_reader_feed(&session->dots, bytes + at, length - at, &session->message);
             if (session->dots.state == TDM_DOT_END) {
-                session_end_message(session);
+                tdm_server_end_message(session);
             }
+            continue;
+        }
+        if (session->mode == TDM_SERVER_CHUNK) {
+            at += tdm_server_take_chunk(session, bytes + at, length - at);
             continue;
         }
         const char *end = memchr(bytes + at, '\n', length - at);
@@ -540,6 +445,12 @@ enum tdm_server_event tdm_server_session_next(const struct tdm_server_session *s
     return first_the_output && session->out.length > 0 ? TDM_SERVER_NOTHING : session->event;
 }
 
+void tdm_server_session_tls_facts(struct tdm_server_session *session,
+                                  const struct tdm_server_tls *facts)
+{
+    session->tls = *facts;
+}
+
 void tdm_server_session_tls_done(struct tdm_server_session *session, int64_t now_ms)
 {
     if (session->event != TDM_SERVER_START_TLS) {
@@ -549,7 +460,7 @@ void tdm_server_session_tls_done(struct tdm_server_session *session, int64_t now
     session->mode = TDM_SERVER_COMMAND;
     session->encrypted = 1;
     session->greeted = 0; /* all knowledge of the client is dropped (RFC 3207 4.2) */
-    session_forget_transaction(session);
+    tdm_server_forget_transaction(session);
     tdm_free(&session->allocator, session->user);
     session->user = NULL;
     session->deadline = now_ms + session->options.idle_ms;
@@ -563,12 +474,12 @@ void tdm_server_session_answer(struct tdm_server_session *session, const char *r
     }
     session->event = TDM_SERVER_NOTHING;
     session->mode = TDM_SERVER_COMMAND;
-    session_forget_transaction(session);
     if (refusal != NULL) {
-        tdm_server_reply(session, 451, "4.3.0", refusal);
+        tdm_server_reply_message(session, 451, "4.3.0", refusal);
     } else {
-        tdm_server_reply(session, 250, "2.0.0", "message kept");
+        tdm_server_reply_message(session, 250, "2.0.0", "message kept");
     }
+    tdm_server_forget_transaction(session);
     struct tdm_buf input = session->input;
     tdm_buf_init(&session->input, NULL, INPUT_LIMIT);
     tdm_server_session_feed(session, tdm_buf_text(&input), input.length, now_ms);
@@ -583,8 +494,8 @@ int64_t tdm_server_session_deadline(const struct tdm_server_session *session)
 void tdm_server_session_tick(struct tdm_server_session *session, int64_t now_ms)
 {
     if (session->mode != TDM_SERVER_CLOSED && now_ms >= session->deadline) {
-        session_emit(session, 421, ' ', "4.4.2",
-                     "nothing came for too long, closing the connection");
+        tdm_server_emit(session, 421, ' ', "4.4.2",
+                        "nothing came for too long, closing the connection");
         tdm_server_close(session);
     }
 }

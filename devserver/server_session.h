@@ -18,16 +18,41 @@
 #include "dot_reader.h"
 #include "shown.h"
 
+/* What can be hidden: it is not offered and not understood then. */
+enum tdm_server_extension {
+    TDM_SERVER_PIPELINING,
+    TDM_SERVER_SIZE,
+    TDM_SERVER_8BITMIME,
+    TDM_SERVER_SMTPUTF8,
+    TDM_SERVER_STARTTLS,
+    TDM_SERVER_AUTH,
+    TDM_SERVER_CHUNKING,
+    TDM_SERVER_BINARYMIME, /* needs CHUNKING */
+    TDM_SERVER_DSN,
+    TDM_SERVER_REQUIRETLS,
+    TDM_SERVER_DELIVERBY,
+    TDM_SERVER_FUTURERELEASE,
+    TDM_SERVER_MT_PRIORITY,
+    TDM_SERVER_LIMITS,
+    TDM_SERVER_ENHANCEDSTATUSCODES,
+    TDM_SERVER_EXTENSION_COUNT
+};
+
 struct tdm_server_options {
     const char *name; /* of the server, in greeting and EHLO */
     const char *user; /* with password: the only credentials accepted; NULL: any */
     const char *password;
-    int offer_tls;    /* STARTTLS */
-    int encrypted;    /* from the start: implicit TLS */
-    int require_auth; /* MAIL only after AUTH */
-    int clear_auth;   /* AUTH is offered without TLS too */
-    int64_t max_size; /* bytes of one message */
-    int64_t idle_ms;  /* without a command for so long: 421 (RFC 5321 4.5.3.2.7) */
+    int offer_tls;     /* STARTTLS */
+    int encrypted;     /* from the start: implicit TLS */
+    int require_auth;  /* MAIL only after AUTH */
+    int clear_auth;    /* AUTH is offered without TLS too */
+    int64_t max_size;  /* bytes of one message */
+    int64_t idle_ms;   /* without a command for so long: 421 (RFC 5321 4.5.3.2.7) */
+    int lmtp;          /* LMTP (RFC 2033) in place of SMTP */
+    unsigned hidden;   /* 1 << enum tdm_server_extension each */
+    const char *auth;  /* mechanisms in this order, commas between; NULL: all that can be checked */
+    const char *nonce; /* for tests: the server's part of SCRAM's, and CRAM-MD5's; NULL: random */
+    const char *salt;  /* for tests: SCRAM's, in base64; NULL: random */
     struct tdm_server_trace trace;
 };
 
@@ -40,17 +65,38 @@ enum tdm_server_event {
 
 struct tdm_server_recipients {
     char **items;
+    char **parameters; /* of RCPT, as they came; "" for none */
     size_t count;
 };
 
 enum tdm_server_mode {
     TDM_SERVER_COMMAND,
-    TDM_SERVER_AUTH_PLAIN, /* the response of PLAIN is waited for */
-    TDM_SERVER_AUTH_LOGIN_USER,
-    TDM_SERVER_AUTH_LOGIN_PASSWORD,
+    TDM_SERVER_RESPONSE, /* a response of AUTH is waited for */
     TDM_SERVER_DATA,
+    TDM_SERVER_CHUNK,  /* a chunk of BDAT is to come */
     TDM_SERVER_PAUSED, /* an event waits for its answer */
     TDM_SERVER_CLOSED
+};
+
+/* What TLS knows of the connection. */
+struct tdm_server_tls {
+    unsigned char exporter[32];  /* tls-exporter (RFC 9266) */
+    size_t exporter_length;      /* 0: there is none */
+    unsigned char end_point[64]; /* tls-server-end-point (RFC 5929 4) */
+    size_t end_point_length;
+    char identity[256]; /* of the client's certificate, "" where it showed none that is good */
+};
+
+/* One AUTH under way. The texts are what the mechanism keeps from one step to the next. */
+struct tdm_server_login {
+    const struct tdm_server_mechanism *mechanism;
+    int step;
+    struct tdm_buf user;
+    struct tdm_buf
+        kept; /* CRAM-MD5: the challenge; SCRAM: client-first-message-bare and server-first */
+    struct tdm_buf header; /* SCRAM: the GS2 header */
+    struct tdm_buf nonce;  /* SCRAM: both parts */
+    struct tdm_buf salt;   /* SCRAM: raw */
 };
 
 struct tdm_server_session {
@@ -67,10 +113,17 @@ struct tdm_server_session {
     int errors; /* replies of 5xx to commands */
     int encrypted;
     int greeted; /* 1: HELO, 2: EHLO */
-    char *user;  /* logged in; NULL: not */
-    char *login; /* the user name of AUTH LOGIN under way */
-    char *from;  /* MAIL was accepted; NULL: not */
-    int utf8;    /* SMTPUTF8 was given */
+    struct tdm_server_tls tls;
+    char *user; /* logged in; NULL: not */
+    struct tdm_server_login login;
+    char *from;            /* MAIL was accepted; NULL: not */
+    char *mail_parameters; /* as they came; "" for none */
+    int utf8;              /* SMTPUTF8 was given */
+    int binary;            /* BODY=BINARYMIME was given: BDAT alone may follow */
+    int chunks;            /* of BDAT that were taken */
+    uint64_t chunk_left;
+    int chunk_last;
+    int chunk_refused; /* swallow it: the reply was decided by the command */
     struct tdm_server_recipients recipients;
     struct tdm_dot_reader dots;
     struct tdm_buf message;
@@ -87,6 +140,9 @@ int tdm_server_session_output(const struct tdm_server_session *session, const ch
 void tdm_server_session_consume(struct tdm_server_session *session, size_t length);
 /* The event to act on now; the same one until it is answered. */
 enum tdm_server_event tdm_server_session_next(const struct tdm_server_session *session);
+/* What TLS knows; before _tls_done, or before the first byte where TLS comes at once. */
+void tdm_server_session_tls_facts(struct tdm_server_session *session,
+                                  const struct tdm_server_tls *facts);
 /* TLS stands. What the client sent in clear behind STARTTLS was dropped (RFC 3207 4.2, and the
  * injection attack), and it must say EHLO again. */
 void tdm_server_session_tls_done(struct tdm_server_session *session, int64_t now_ms);
@@ -95,6 +151,13 @@ void tdm_server_session_answer(struct tdm_server_session *session, const char *r
                                int64_t now_ms);
 int64_t tdm_server_session_deadline(const struct tdm_server_session *session);
 void tdm_server_session_tick(struct tdm_server_session *session, int64_t now_ms);
+
+/* server_extensions.c: a list of EHLO keywords, commas or blanks between. 0; or -1, then `*unknown` is
+ * the word that is none. */
+int tdm_server_parse_hidden(const char *list, unsigned *hidden, const char **unknown);
+/* server_auth.c: the same for a list of mechanisms; `needs_password` becomes 1 where one of them cannot
+ * check a login without knowing the password. */
+int tdm_server_check_mechanisms(const char *list, int *needs_password, const char **unknown);
 
 /* server_path.c: "<ann@example.org> SIZE=10" behind MAIL FROM: or RCPT TO:. */
 enum tdm_server_path_error {

@@ -20,6 +20,7 @@
 static const char ca_file[] = "ca.pem";
 static const char ca_key_file[] = "ca-key.pem";
 static const char server_file[] = "server.pem"; /* certificate and key in one: never half written */
+static const char client_file[] = "client.pem"; /* the same, for who logs in by certificate */
 static const char lock_file[] = "lock";
 
 static const char good_names[] = "DNS:localhost,IP:127.0.0.1,IP:0:0:0:0:0:0:0:1";
@@ -29,6 +30,7 @@ struct certificate_order {
     const char *common_name;
     const char *names; /* subjectAltName, NULL: none */
     int is_ca;
+    int is_client;
     long from_day;
     long to_day;
     X509 *issuer; /* NULL: itself */
@@ -84,7 +86,8 @@ static int certificate_fill(X509 *certificate, EVP_PKEY *key, const struct certi
                                          order->is_ca ? "critical,keyCertSign,cRLSign"
                                                       : "critical,digitalSignature");
     if (ok && !order->is_ca) {
-        ok = certificate_add_extension(certificate, issuer, NID_ext_key_usage, "serverAuth");
+        ok = certificate_add_extension(certificate, issuer, NID_ext_key_usage,
+                                       order->is_client ? "clientAuth" : "serverAuth");
     }
     if (ok && order->names != NULL) {
         ok = certificate_add_extension(certificate, issuer, NID_subject_alt_name, order->names);
@@ -221,8 +224,14 @@ static int ca_load(struct tdm_tester_ca *ca, const char *directory)
     ca_load_file(directory, ca_file, &ca->ca, NULL);
     ca_load_file(directory, ca_key_file, NULL, &ca->ca_key);
     ca_load_file(directory, server_file, &ca->server, &ca->server_key);
+    X509 *client = NULL;
+    ca_load_file(directory, client_file, &client, NULL);
+    int client_is_good = client != NULL && ca->ca_key != NULL &&
+                         X509_verify(client, ca->ca_key) == 1 &&
+                         X509_cmp_current_time(X509_get0_notAfter(client)) > 0;
+    X509_free(client);
     ERR_clear_error(); /* what was not there is no error */
-    return ca->ca != NULL && ca->ca_key != NULL && ca->server != NULL && ca->server_key != NULL &&
+    return client_is_good && ca->ca != NULL && ca->server != NULL && ca->server_key != NULL &&
            X509_check_private_key(ca->ca, ca->ca_key) == 1 &&
            X509_check_private_key(ca->server, ca->server_key) == 1 &&
            X509_verify(ca->server, ca->ca_key) == 1 &&
@@ -232,15 +241,24 @@ static int ca_load(struct tdm_tester_ca *ca, const char *directory)
 
 static int ca_create(struct tdm_tester_ca *ca, const char *directory, struct tdm_buf *error)
 {
-    struct certificate_order order = {"tidymail test CA", NULL, 1, -1, 3650, NULL, NULL};
+    struct certificate_order order = {"tidymail test CA", NULL, 1, 0, -1, 3650, NULL, NULL};
     if (certificate_make(&order, &ca->ca, &ca->ca_key, error) != 0) {
         return -1;
     }
-    struct certificate_order server = {"localhost", good_names, 0, -1, 397, ca->ca, ca->ca_key};
+    struct certificate_order server = {"localhost", good_names, 0, 0, -1, 397, ca->ca, ca->ca_key};
     if (certificate_make(&server, &ca->server, &ca->server_key, error) != 0) {
         return -1;
     }
-    return ca_save(directory, ca_key_file, NULL, ca->ca_key, error) != 0 ||
+    struct certificate_order client = {"client", NULL, 0, 1, -1, 397, ca->ca, ca->ca_key};
+    X509 *certificate = NULL;
+    EVP_PKEY *key = NULL;
+    if (certificate_make(&client, &certificate, &key, error) != 0) {
+        return -1;
+    }
+    int saved = ca_save(directory, client_file, certificate, key, error);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return saved != 0 || ca_save(directory, ca_key_file, NULL, ca->ca_key, error) != 0 ||
                    ca_save(directory, ca_file, ca->ca, NULL, error) != 0 ||
                    ca_save(directory, server_file, ca->server, ca->server_key, error) != 0
                ? -1
@@ -251,14 +269,17 @@ int tdm_tester_ca_open(struct tdm_tester_ca *ca, const char *directory, struct t
 {
     char lock[PATH_LIMIT];
     char path[PATH_LIMIT];
+    char client[PATH_LIMIT];
     memset(ca, 0, sizeof(*ca));
     if (ca_make_directory(directory, error) != 0 ||
         ca_join(lock, directory, lock_file, error) != 0 ||
-        ca_join(path, directory, ca_file, error) != 0) {
+        ca_join(path, directory, ca_file, error) != 0 ||
+        ca_join(client, directory, client_file, error) != 0) {
         return -1;
     }
     ca->path = tdm_strdup(&tdm_allocator_default, path);
-    if (ca->path == NULL) {
+    ca->client_path = tdm_strdup(&tdm_allocator_default, client);
+    if (ca->path == NULL || ca->client_path == NULL) {
         return ca_error(error, "cannot open the test CA", "", "out of memory");
     }
     int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -285,6 +306,7 @@ void tdm_tester_ca_close(struct tdm_tester_ca *ca)
     }
     ca_forget(ca);
     tdm_free(&tdm_allocator_default, ca->path);
+    tdm_free(&tdm_allocator_default, ca->client_path);
     memset(ca, 0, sizeof(*ca));
 }
 
@@ -292,7 +314,7 @@ void tdm_tester_ca_close(struct tdm_tester_ca *ca)
 static int ca_make_bad(struct tdm_tester_ca *ca, enum tdm_certificate kind, X509 **certificate,
                        EVP_PKEY **key, struct tdm_buf *error)
 {
-    struct certificate_order order = {"localhost", good_names, 0, -1, 397, ca->ca, ca->ca_key};
+    struct certificate_order order = {"localhost", good_names, 0, 0, -1, 397, ca->ca, ca->ca_key};
     X509 *other = NULL;
     EVP_PKEY *other_key = NULL;
     if (kind == TDM_CERTIFICATE_SELF_SIGNED) {
@@ -301,11 +323,13 @@ static int ca_make_bad(struct tdm_tester_ca *ca, enum tdm_certificate kind, X509
     } else if (kind == TDM_CERTIFICATE_EXPIRED) {
         order.from_day = -60;
         order.to_day = -30;
+    } else if (kind == TDM_CERTIFICATE_CA_AS_LEAF) {
+        order.is_ca = 1;
     } else if (kind == TDM_CERTIFICATE_WRONG_HOST) {
         order.common_name = "wrong-host.test";
         order.names = wrong_names;
     } else {
-        struct certificate_order unknown = {"a CA nobody trusts", NULL, 1, -1, 397, NULL, NULL};
+        struct certificate_order unknown = {"a CA nobody trusts", NULL, 1, 0, -1, 397, NULL, NULL};
         if (certificate_make(&unknown, &other, &other_key, error) != 0) {
             return -1;
         }
@@ -316,6 +340,24 @@ static int ca_make_bad(struct tdm_tester_ca *ca, enum tdm_certificate kind, X509
     X509_free(other);
     EVP_PKEY_free(other_key);
     return result;
+}
+
+static int ca_accept_any(int ok, X509_STORE_CTX *store)
+{
+    (void)ok;
+    (void)store;
+    return 1; /* SSL_get_verify_result says how good it is; AUTH EXTERNAL asks for that */
+}
+
+/* A client certificate is asked for, and never insisted on. */
+static void ca_ask_for_certificate(const struct tdm_tester_ca *ca, SSL_CTX *context)
+{
+    static const unsigned char session_context[] = "tidymail";
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca->ca);
+    SSL_CTX_add_client_CA(context, ca->ca);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, ca_accept_any);
+    /* without it OpenSSL refuses to resume a session once certificates are asked for */
+    SSL_CTX_set_session_id_context(context, session_context, sizeof(session_context) - 1);
 }
 
 SSL_CTX *tdm_tester_ca_context(struct tdm_tester_ca *ca, enum tdm_certificate certificate,
@@ -335,6 +377,7 @@ SSL_CTX *tdm_tester_ca_context(struct tdm_tester_ca *ca, enum tdm_certificate ce
     if (context != NULL && SSL_CTX_use_certificate(context, leaf) == 1 &&
         SSL_CTX_use_PrivateKey(context, key) == 1) {
         SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+        ca_ask_for_certificate(ca, context);
         *slot = context;
     } else {
         SSL_CTX_free(context);
@@ -350,7 +393,8 @@ SSL_CTX *tdm_tester_ca_context(struct tdm_tester_ca *ca, enum tdm_certificate ce
 
 void tdm_tester_ca_remove(const char *directory)
 {
-    static const char *const names[] = {ca_file, ca_key_file, server_file, lock_file, "new.pem"};
+    static const char *const names[] = {ca_file,     ca_key_file, server_file,
+                                        client_file, lock_file,   "new.pem"};
     char path[PATH_LIMIT];
     struct tdm_buf ignored;
     tdm_buf_init(&ignored, NULL, PATH_LIMIT);

@@ -11,7 +11,8 @@
 #include "scenario.h"
 
 struct tdm_tester_ca {
-    char *path; /* of the CA certificate, PEM */
+    char *path;        /* of the CA certificate, PEM */
+    char *client_path; /* of a client certificate with its key, for a user named "client" */
     X509 *ca;
     EVP_PKEY *ca_key;
     X509 *server;

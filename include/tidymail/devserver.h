@@ -33,11 +33,15 @@ typedef struct tidymail_devserver_options {
     int64_t max_size;  /* SIZE announced; default 50 MiB */
     void (*log)(void *context, const char *line); /* one line an event; on the server's thread */
     void *log_context;
+    const char *auth; /* SASL mechanisms to offer, in this order, commas between; NULL: all that can
+                         check a login (SCRAM and CRAM-MD5 need user and password) */
+    const char *hide; /* EHLO keywords that are not offered and not understood, commas between */
+    int lmtp;         /* 1: LMTP (RFC 2033) in place of SMTP */
 } tidymail_devserver_options;
 
 #define TIDYMAIL_DEVSERVER_OPTIONS_INIT                                                            \
     {                                                                                              \
-        sizeof(tidymail_devserver_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                  \
+        sizeof(tidymail_devserver_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0         \
     }
 
 /* Starts; returns when it listens. NULL on failure, then `error` (of `error_size` bytes, may be
@@ -55,6 +59,10 @@ TIDYMAIL_API const char *tidymail_devserver_url(const tidymail_devserver *server
 /* Path of the CA certificate (PEM) that signed the server's; "" where there is no TLS. */
 TIDYMAIL_API const char *tidymail_devserver_ca(const tidymail_devserver *server);
 
+/* Path of a client certificate with its key (PEM) for AUTH EXTERNAL: it logs in as "client". "" where
+ * there is no TLS. */
+TIDYMAIL_API const char *tidymail_devserver_client_certificate(const tidymail_devserver *server);
+
 /* What was received so far. Texts stay valid until stop. NULL past the end. */
 TIDYMAIL_API size_t tidymail_devserver_message_count(const tidymail_devserver *server);
 /* The message as it came, dots unstuffed; `length` may be NULL, a NUL follows. */
@@ -66,6 +74,12 @@ TIDYMAIL_API size_t tidymail_devserver_message_recipient_count(const tidymail_de
                                                                size_t index);
 TIDYMAIL_API const char *tidymail_devserver_message_recipient(const tidymail_devserver *server,
                                                               size_t index, size_t recipient);
+/* The parameters of MAIL and of RCPT as they came ("RET=HDRS ENVID=x"), "" where there were none. */
+TIDYMAIL_API const char *tidymail_devserver_message_parameters(const tidymail_devserver *server,
+                                                               size_t index);
+TIDYMAIL_API const char *
+tidymail_devserver_message_recipient_parameters(const tidymail_devserver *server, size_t index,
+                                                size_t recipient);
 /* The user that had logged in, "" where nobody had; 1 where the session was encrypted. */
 TIDYMAIL_API const char *tidymail_devserver_message_user(const tidymail_devserver *server,
                                                          size_t index);

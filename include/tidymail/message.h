@@ -60,6 +60,37 @@ TIDYMAIL_API int tidymail_message_set_envelope_from(tidymail_message *message, c
 TIDYMAIL_API int tidymail_message_add_envelope_to(tidymail_message *message, const char *address);
 
 /*
+ * What the envelope can ask the server for. None of it appears in the message, and transports without
+ * SMTP have no use for it. A server that does not offer the extension: the message is refused before
+ * it is sent where dropping the wish would change what happens to it (require_tls, a hold, a return
+ * by a time); of the others the report has a note.
+ */
+
+/* Delivery status notifications (RFC 3461). `notify` for every recipient: "NEVER", or of "SUCCESS",
+ * "FAILURE", "DELAY" with commas between (4.1); `ret`: what of the message comes back with them,
+ * "FULL" or "HDRS" (4.3); `envid`: what they call the message, printable ASCII, at most 100
+ * characters once encoded as xtext (4.4). Case does not matter in the first two. NULL: not asked
+ * for. Each call replaces the one before. */
+TIDYMAIL_API int tidymail_message_set_dsn(tidymail_message *message, const char *notify,
+                                          const char *ret, const char *envid);
+/* 1: only over verified TLS, at every server on the way (RFC 8689 2), or not at all. Its opposite is a
+ * header field: tidymail_message_add_header(message, "TLS-Required", "No") (RFC 8689 3). */
+TIDYMAIL_API int tidymail_message_set_require_tls(tidymail_message *message, int required);
+/* To be delivered within `seconds` (RFC 2852 4), 999,999,999 at most. `mode` 'R': if later, it comes
+ * back undelivered (seconds above 0); 'N': it is delivered all the same, and the sender is told (below
+ * 0: the time is over already). 0 seconds: no such wish. */
+TIDYMAIL_API int tidymail_message_set_deliver_by(tidymail_message *message, int64_t seconds,
+                                                 int mode);
+/* Held at the server for `seconds` before it goes on (RFC 4865 4), 1 to 999,999,999; 0: no such
+ * wish. Not together with set_hold_until. */
+TIDYMAIL_API int tidymail_message_set_hold_for(tidymail_message *message, int64_t seconds);
+/* Held until a moment, "2026-12-24T18:00:00Z" or "...T19:00:00+01:00" (RFC 3339 5.6); NULL: no such
+ * wish. */
+TIDYMAIL_API int tidymail_message_set_hold_until(tidymail_message *message, const char *date_time);
+/* Priority on the way, -9 (last) to 9 (first) (RFC 6710 4); 0 is what a message without it has. */
+TIDYMAIL_API int tidymail_message_set_priority(tidymail_message *message, int priority);
+
+/*
  * The finished message, as it is sent: CRLF line ends, no Bcc, Date and Message-ID filled in (once
  * for each message: every rendering of it is the same). `source` is filled in; the caller ends it
  * with source->release(source->context). Returns TIDYMAIL_OK or the kind of the error that stuck.

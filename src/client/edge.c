@@ -2,6 +2,7 @@
 #include "client/edge.h"
 
 #include <openssl/rand.h>
+#include <stdlib.h>
 #include <time.h>
 
 static int64_t edge_now_ms(void)
@@ -24,3 +25,9 @@ static int edge_random(void *bytes, size_t size)
 }
 
 const struct tdm_clock tdm_clock_system = {edge_now_ms, edge_wall_s, edge_random};
+
+const char *tdm_edge_keylog(void)
+{
+    const char *path = secure_getenv("SSLKEYLOGFILE");
+    return path != NULL && path[0] != '\0' ? path : NULL;
+}

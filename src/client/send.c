@@ -7,6 +7,7 @@
 
 #include "client/credentials.h"
 #include "client/edge.h"
+#include "client/hint.h"
 #include "client/prepare.h"
 #include "client/trace.h"
 #include "transport/transport_impl.h"
@@ -40,6 +41,7 @@ tidymail_transport *tidymail_transport_open_with(const char *url,
     transport->client = transcript;
     transport->trace.line = tdm_transcript_line;
     transport->trace.context = transcript;
+    tdm_text_set(&transport->allocator, &transport->keylog, tdm_edge_keylog());
     return transport;
 }
 
@@ -80,6 +82,20 @@ static void send_log_result(tidymail_transport *transport, const tidymail_report
                        tidymail_report_summary(report));
 }
 
+static void send_fill_wishes(const struct tdm_wishes *wishes, tidymail_smtp_envelope *envelope)
+{
+    envelope->dsn_notify = wishes->dsn_notify;
+    envelope->dsn_ret = wishes->dsn_ret;
+    envelope->dsn_envid = wishes->dsn_envid;
+    envelope->require_tls = wishes->require_tls;
+    envelope->deliver_by_s = wishes->deliver_by_s;
+    envelope->deliver_by_mode = wishes->deliver_by_mode;
+    envelope->hold_for_s = wishes->hold_for_s;
+    envelope->hold_until = wishes->hold_until;
+    envelope->has_priority = wishes->has_priority;
+    envelope->priority = wishes->priority;
+}
+
 /* Fills what the transport needs to know; TIDYMAIL_OK or the kind of the error in the report. */
 static int send_fill_job(tidymail_transport *transport, tidymail_message *message,
                          tidymail_report *report, struct tdm_job *job)
@@ -93,8 +109,7 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
         tdm_error_copy(error, tidymail_message_error(message));
         return error->kind;
     }
-    if (tdm_credentials_load(transport) != TIDYMAIL_OK) {
-        tdm_error_copy(error, &transport->error);
+    if (tdm_credentials_load(transport, error) != TIDYMAIL_OK) {
         return error->kind;
     }
     if (tdm_message_open_source(message, &job->source) != TIDYMAIL_OK) {
@@ -109,6 +124,7 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
     job->envelope.body_8bit = tdm_message_is_8bit(message);
     job->envelope.utf8 = tdm_message_needs_utf8(message);
     job->envelope.size = job->source.size != NULL ? job->source.size(job->source.context) : -1;
+    send_fill_wishes(tdm_message_wishes(message), &job->envelope);
     tdm_text_set(&report->allocator, &report->message_id, job->envelope.message_id);
     return TIDYMAIL_OK;
 }
@@ -136,6 +152,8 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
     job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
     if (send_fill_job(transport, message, report, &job) == TIDYMAIL_OK) {
         transport->ops->send(transport, &job);
+        tdm_hint_add(&report->error);
+        tdm_credentials_after(transport, &report->error);
     }
     tdm_report_decide(report); /* nothing to do where the transport did */
     if (job.source.release != NULL) {

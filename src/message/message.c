@@ -122,6 +122,7 @@ static void message_clear(tidymail_message *message)
     tdm_mailbox_list_clear(allocator, &message->reply_to);
     tdm_mailbox_list_clear(allocator, &message->envelope_to);
     tdm_mailbox_list_clear(allocator, &message->raw_recipients);
+    tdm_wishes_clear(allocator, &message->wishes);
     tdm_free(allocator, message->subject);
     tdm_free(allocator, message->given_date);
     tdm_free(allocator, message->given_message_id);
@@ -172,7 +173,7 @@ const tidymail_error *tidymail_message_error(const tidymail_message *message)
 
 int tidymail_message_set_from(tidymail_message *message, const char *mailbox)
 {
-    struct tdm_mailbox parsed;
+    struct tdm_mailbox parsed = {NULL, NULL, 0};
     int kind = tdm_message_begin(message);
     if (kind == TIDYMAIL_OK) {
         kind = tdm_message_parse_mailbox(message, "From", mailbox, &parsed);

@@ -39,6 +39,20 @@ enum tdm_raw_field {
     TDM_RAW_FIELDS
 };
 
+/* What the envelope asks the server for, checked; texts are NULL and numbers 0 while not set. */
+struct tdm_wishes {
+    char *dsn_notify; /* upper case */
+    char *dsn_ret;
+    char *dsn_envid;
+    int require_tls;
+    int64_t deliver_by_s;
+    int deliver_by_mode; /* 'R' or 'N' */
+    int64_t hold_for_s;
+    char *hold_until;
+    int has_priority;
+    int priority;
+};
+
 #define TDM_BOUNDARY_MAX 48
 
 struct tidymail_message {
@@ -67,6 +81,7 @@ struct tidymail_message {
 
     struct tdm_mailbox envelope_from; /* spec "" is the null reverse-path */
     struct tdm_mailbox_list envelope_to;
+    struct tdm_wishes wishes;
 
     int identified; /* these are chosen */
     char date[TDM_DATE_MAX];
@@ -103,10 +118,14 @@ const char *tdm_message_id(const tidymail_message *message);
 int tdm_message_is_8bit(const tidymail_message *message);
 /* 1 where an address or the header needs SMTPUTF8 (RFC 6531). */
 int tdm_message_needs_utf8(const tidymail_message *message);
+/* Also where the message is not prepared. */
+const struct tdm_wishes *tdm_message_wishes(const tidymail_message *message);
 /* The finished message as a stream of its own: it may outlive the message. */
 int tdm_message_open_source(tidymail_message *message, tidymail_source *source);
 
 /* Between the files of this room. */
+
+void tdm_wishes_clear(const tidymail_allocator *allocator, struct tdm_wishes *wishes);
 
 /* Sticks an error of kind message that concerns one field; all return the kind that stuck. */
 int tdm_message_fail(tidymail_message *message, const char *field, const char *reason);

@@ -112,6 +112,24 @@ static enum link_io link_read_plain(struct tdm_link *link, char *bytes, size_t c
     return LINK_ENDED;
 }
 
+/* 1 where the session failed by TLS itself: the server refused the handshake after our end of it, or
+ * what came is not of this session. */
+static int link_tls_failed(struct tdm_link *link)
+{
+    struct tidymail_error error;
+    if (link->tls == NULL) {
+        return 0;
+    }
+    tdm_error_init(&error, &link->allocator);
+    int refused = tdm_tls_refused_late(link->tls, &error) ||
+                  tdm_tls_damaged(link->tls, tidymail_smtp_phase(link->smtp), &error);
+    if (refused) {
+        link_fail(link, &error);
+    }
+    tdm_error_clear(&error);
+    return refused;
+}
+
 static enum link_io link_read(struct tdm_link *link)
 {
     char bytes[READ_SIZE];
@@ -133,7 +151,9 @@ static enum link_io link_read(struct tdm_link *link)
     case TDM_TLS_FAILED:
         break;
     }
-    link_end_of_file(link, tdm_tls_words(link->tls));
+    if (!link_tls_failed(link)) {
+        link_end_of_file(link, tdm_tls_words(link->tls));
+    }
     return LINK_ENDED;
 }
 
@@ -163,7 +183,9 @@ static void link_write_broke(struct tdm_link *link, const char *words)
         }
         tidymail_smtp_feed(link->smtp, bytes, got, link_now(link));
     }
-    link_end_of_file(link, copy[0] != '\0' ? copy : NULL);
+    if (!link_tls_failed(link)) {
+        link_end_of_file(link, copy[0] != '\0' ? copy : NULL);
+    }
 }
 
 static enum link_io link_write_plain(struct tdm_link *link, const void *bytes, size_t length)
@@ -262,6 +284,12 @@ static void link_tls_done(struct tdm_link *link)
     tdm_net_note(&link->options.trace, &link->allocator, TIDYMAIL_PHASE_TLS, 1, "TLS: %s, %s, %s",
                  version, cipher, tdm_buf_text(&facts));
     tdm_buf_clear(&facts);
+    unsigned char binding[TDM_TLS_BINDING_MAX];
+    size_t length = 0;
+    const char *type = tdm_tls_binding(link->tls, binding, &length);
+    if (type != NULL) {
+        tidymail_smtp_tls_binding(link->smtp, type, binding, length);
+    }
     tidymail_smtp_tls_done(link->smtp, version, cipher, link_now(link));
 }
 
@@ -388,6 +416,21 @@ static void link_phase(void *context, int phase)
     tdm_smtp_set_phase(link->smtp, phase, link_now(link));
 }
 
+/* The address, where somebody knows it: through a proxy nobody does. */
+static void link_note_address(struct tdm_link *link, const struct tdm_address *address)
+{
+    struct tdm_buf text;
+    if (address == NULL) {
+        return;
+    }
+    tdm_buf_init(&text, &link->allocator, 512);
+    tdm_address_format(address, 0, &text);
+    tdm_net_note(&link->options.trace, &link->allocator, TIDYMAIL_PHASE_CONNECT, 0,
+                 "connected to %s", tdm_buf_text(&text));
+    tdm_smtp_set_address(link->smtp, tdm_buf_text(&text));
+    tdm_buf_clear(&text);
+}
+
 static void link_connected(void *context, int fd, const struct tdm_address *address,
                            const struct tidymail_error *error)
 {
@@ -395,13 +438,7 @@ static void link_connected(void *context, int fd, const struct tdm_address *addr
     if (fd < 0) {
         link_fail(link, error);
     } else {
-        struct tdm_buf text;
-        tdm_buf_init(&text, &link->allocator, 128);
-        tdm_address_format(address, 0, &text);
-        tdm_net_note(&link->options.trace, &link->allocator, TIDYMAIL_PHASE_CONNECT, 0,
-                     "connected to %s", tdm_buf_text(&text));
-        tdm_smtp_set_address(link->smtp, tdm_buf_text(&text));
-        tdm_buf_clear(&text);
+        link_note_address(link, address);
         link->fd = fd;
         link->watch = tdm_watch_new(link->loop, fd, link_ready, link);
         if (link->watch == NULL) {
@@ -459,6 +496,9 @@ void tdm_link_connect(struct tdm_link *link)
     options.timeout_ms = link->options.connect_timeout_ms;
     options.addresses = link->options.addresses;
     options.address_count = link->options.address_count;
+    options.unix_path = link->options.unix_path;
+    options.source = link->options.source;
+    options.proxy = link->options.proxy;
     options.now_ms = link->options.now_ms;
     options.trace = link->options.trace;
     options.phase = link_phase;

@@ -6,6 +6,7 @@
 #define TDM_NET_LINK_H
 
 #include "net/note.h"
+#include "net/proxy.h"
 #include "net/resolve.h"
 #include "net/tls.h"
 #include "smtp/smtp_engine.h"
@@ -18,6 +19,9 @@ struct tdm_link_options {
     int64_t connect_timeout_ms;
     const struct tdm_address *addresses; /* in place of the host's; NULL: look them up */
     size_t address_count;
+    const char *unix_path;                /* in place of host and port; NULL: none */
+    const struct tdm_address *source;     /* to connect from; NULL: any */
+    const struct tdm_proxy_config *proxy; /* NULL: none. All kept by the caller, as the host */
     int64_t (*now_ms)(void);
     struct tdm_net_trace trace;
     /* The TLS context, made at its first use; NULL with `error` set on failure. */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define RESOLVE_MAX_ADDRESSES 32
@@ -59,10 +60,32 @@ int tdm_address_parse(const char *text, int port, struct tdm_address *address)
     return -1;
 }
 
+int tdm_address_unix(const char *path, struct tdm_address *address)
+{
+    struct sockaddr_un own;
+    size_t length = strlen(path);
+    memset(address, 0, sizeof(*address));
+    memset(&own, 0, sizeof(own));
+    if (length == 0 || length >= sizeof(own.sun_path)) {
+        return -1;
+    }
+    own.sun_family = AF_UNIX;
+    memcpy(own.sun_path, path, length);
+    memcpy(&address->storage, &own, sizeof(own));
+    address->length = sizeof(own);
+    return 0;
+}
+
 void tdm_address_format(const struct tdm_address *address, int with_port, struct tdm_buf *out)
 {
     char text[INET6_ADDRSTRLEN] = "";
     uint16_t port = 0;
+    if (address->storage.ss_family == AF_UNIX) {
+        struct sockaddr_un own;
+        memcpy(&own, &address->storage, sizeof(own));
+        tdm_escape(out, own.sun_path, strnlen(own.sun_path, sizeof(own.sun_path)), 0);
+        return;
+    }
     int is_ip6 = address->storage.ss_family == AF_INET6;
     if (is_ip6) {
         struct sockaddr_in6 ip6;

@@ -19,7 +19,10 @@ struct tdm_resolve;
 
 /* Fills an address from numeric text (IPv4, IPv6, IPv6%interface): 0, or -1 where it is none. */
 int tdm_address_parse(const char *text, int port, struct tdm_address *address);
-/* Appends "192.0.2.1" or "2001:db8::1"; with the port "192.0.2.1:25" or "[2001:db8::1]:25". */
+/* The same for the path of a Unix socket; -1 where it is empty or longer than they can be. */
+int tdm_address_unix(const char *path, struct tdm_address *address);
+/* Appends "192.0.2.1" or "2001:db8::1"; with the port "192.0.2.1:25" or "[2001:db8::1]:25"; of a
+ * Unix socket the path. */
 void tdm_address_format(const struct tdm_address *address, int with_port, struct tdm_buf *out);
 
 /* `done` gets the addresses in the order to try them (valid during the call), or none and why:

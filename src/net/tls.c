@@ -77,6 +77,7 @@ struct tdm_tls *tdm_tls_new(struct tdm_tls_context *context, int fd, const char 
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_app_data(tls->ssl, tls);
     SSL_set_connect_state(tls->ssl);
+    tdm_tls_offer_session(tls);
     return tls;
 }
 
@@ -86,6 +87,11 @@ void tdm_tls_free(struct tdm_tls *tls)
         return;
     }
     tidymail_allocator allocator = tls->context->allocator;
+    if (tls->ssl != NULL && SSL_is_init_finished(tls->ssl) &&
+        (tls->socket.eof || tls->socket.read_errno != 0 || tls->socket.write_errno != 0)) {
+        /* a network that broke says nothing against the session: OpenSSL would spoil it */
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     SSL_free(tls->ssl);
     X509_free(tls->leaf);
     X509_free(tls->refused);
@@ -105,7 +111,7 @@ static enum tdm_tls_result tls_result(struct tdm_tls *tls, int status)
     if (error == SSL_ERROR_WANT_WRITE) {
         return TDM_TLS_WANT_WRITE;
     }
-    if (error == SSL_ERROR_ZERO_RETURN) {
+    if (error == SSL_ERROR_ZERO_RETURN && !tls->socket.eof) {
         return TDM_TLS_EOF;
     }
     tls->code = ERR_peek_error();
@@ -129,6 +135,7 @@ enum tdm_tls_result tdm_tls_handshake(struct tdm_tls *tls, struct tidymail_error
     ERR_clear_error();
     int status = SSL_connect(tls->ssl);
     if (status == 1) {
+        tdm_tls_settle_session(tls);
         return TDM_TLS_DONE;
     }
     enum tdm_tls_result result = tls_result(tls, status);
@@ -145,6 +152,7 @@ enum tdm_tls_result tdm_tls_read(struct tdm_tls *tls, void *bytes, size_t capaci
 {
     ERR_clear_error();
     int status = SSL_read_ex(tls->ssl, bytes, capacity, length);
+    tls->heard |= status == 1;
     return status == 1 ? TDM_TLS_DONE : tls_result(tls, status);
 }
 
@@ -228,6 +236,9 @@ void tdm_tls_describe(const struct tdm_tls *tls, struct tdm_buf *out)
     if (tls->leaf == NULL) {
         tdm_buf_add_str(out, "no certificate");
         return;
+    }
+    if (tdm_tls_resumed(tls)) {
+        tdm_buf_add_str(out, "resumed session, ");
     }
     tdm_buf_add_str(out, "certificate for ");
     tdm_tls_add_names(out, tls->leaf);

@@ -20,6 +20,10 @@ struct tdm_tls_config {
     const char *ca; /* file or directory, in place of the system's roots; NULL: those */
     enum tdm_tls_verify verify;
     unsigned char sha256[32];
+    const char *cert; /* the client's certificate and chain (PEM); NULL: none */
+    const char *key;  /* its key (PEM); NULL: in the same file */
+    const char
+        *keylog; /* file to which the session's keys are appended (NSS key log); NULL: none */
 };
 
 enum tdm_tls_result {
@@ -33,7 +37,8 @@ enum tdm_tls_result {
 struct tdm_tls_context;
 struct tdm_tls;
 
-/* Loads the trust store. NULL on failure, with `error` set: kind configuration for a bad `ca`. */
+/* Loads the trust store, and the client's certificate. NULL on failure, with `error` set: kind
+ * configuration where a file cannot be used. Sessions are kept in it for the next connection. */
 struct tdm_tls_context *tdm_tls_context_new(const tidymail_allocator *allocator,
                                             const struct tdm_tls_config *config,
                                             struct tidymail_error *error);
@@ -60,6 +65,19 @@ const char *tdm_tls_words(const struct tdm_tls *tls);
 /* 1 where the socket itself failed under a write, so that bytes of the peer may still be there. */
 int tdm_tls_write_broke(const struct tdm_tls *tls);
 
+/* After FAILED of the first read: 1 where the server refused the handshake only then (TLS 1.3 judges
+ * a client's certificate after our end of it), with `error` set as by tdm_tls_handshake. */
+int tdm_tls_refused_late(const struct tdm_tls *tls, struct tidymail_error *error);
+/* After FAILED: 1 where bytes came that are not of this TLS session (RFC 8446 5.2), with `error` set. */
+int tdm_tls_damaged(const struct tdm_tls *tls, int phase, struct tidymail_error *error);
+
+#define TDM_TLS_BINDING_MAX 64
+/* What SCRAM may bind to: its type, "tls-exporter" (RFC 9266) or "tls-server-end-point" (RFC 5929 4),
+ * and its bytes; NULL where there is none. */
+const char *tdm_tls_binding(const struct tdm_tls *tls, unsigned char bytes[TDM_TLS_BINDING_MAX],
+                            size_t *length);
+/* 1 where an earlier session was resumed. */
+int tdm_tls_resumed(const struct tdm_tls *tls);
 const char *tdm_tls_version(const struct tdm_tls *tls);
 const char *tdm_tls_cipher(const struct tdm_tls *tls);
 /* Appends "certificate for a.example, b.example by Issuer until 2027-01-31, verified against ...". */

@@ -124,11 +124,15 @@ static int context_set_up(struct tdm_tls_context *context)
     if (SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1) {
         return -1;
     }
-    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    /* an end without close_notify is told apart by our BIO; as a fatal error it would spoil the
+     * session for the next connection */
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ssl, context_verify, NULL);
+    tdm_tls_keep_sessions(context);
     return 0;
 }
 
@@ -143,6 +147,7 @@ struct tdm_tls_context *tdm_tls_context_new(const tidymail_allocator *allocator,
     }
     context->allocator = *allocator;
     context->config = *config;
+    context->keylog = -1;
     context->ca = tdm_strdup(allocator, config->ca);
     context->config.ca = context->ca;
     context->ssl = SSL_CTX_new(TLS_client_method());
@@ -161,11 +166,15 @@ struct tdm_tls_context *tdm_tls_context_new(const tidymail_allocator *allocator,
             failed = 1;
         }
     }
+    failed = failed || tdm_tls_load_identity(context, error) != 0;
     ERR_clear_error();
     if (failed) {
         tdm_tls_context_free(context);
         return NULL;
     }
+    tdm_tls_open_keylog(context, config->keylog);
+    /* they were read: the context outlives whoever gave them */
+    context->config.cert = context->config.key = context->config.keylog = NULL;
     return context;
 }
 
@@ -175,7 +184,11 @@ void tdm_tls_context_free(struct tdm_tls_context *context)
         return;
     }
     tidymail_allocator allocator = context->allocator;
+    tdm_tls_forget_session(context);
     SSL_CTX_free(context->ssl);
+    if (context->keylog >= 0) {
+        close(context->keylog);
+    }
     BIO_meth_free(context->bio);
     tdm_free(&allocator, context->ca);
     tdm_free(&allocator, context);

@@ -10,6 +10,7 @@
 #include "net/note.h"
 #include "net/resolve.h"
 #include "net/tls_internal.h"
+#include "smtp/smtp_reply.h"
 #include "util/str.h"
 
 #define MAX_NAMES 8
@@ -239,33 +240,124 @@ static int explain_plain_text(const struct tdm_tls *tls, struct tdm_buf *line, s
         return 0; /* a TLS record begins with 20 to 24 (RFC 8446 5.1), all control characters */
     }
     size_t shown = tdm_find_control(first, length);
-    tdm_buf_addf(line, "%s answered the TLS handshake in clear: \"", tls->host);
+    const char *what = tdm_reply_recognise(first, length);
+    tdm_buf_addf(line, "%s answered the TLS handshake in clear%s%s: \"", tls->host,
+                 what != NULL ? ", as " : "", what != NULL ? what : "");
     tdm_escape(line, first, shown < PEER_LINE_SHOWN ? shown : PEER_LINE_SHOWN, 0);
     tdm_buf_add_char(line, '"');
     if (length > 3 && memcmp(first, "220", 3) == 0) {
         tdm_buf_add_str(hint,
                         "this port speaks SMTP in clear first: use smtp:// in place of smtps://");
+    } else if (length > 3 && (first[0] == '4' || first[0] == '5') && tdm_is_digit(first[1]) &&
+               tdm_is_digit(first[2])) {
+        tdm_buf_add_str(hint, "this port speaks SMTP in clear first, and refuses this client: what "
+                              "it said tells why");
     } else {
         tdm_buf_add_str(hint, "check host and port: SMTP submission is usually on 587 or 465");
     }
     return 1;
 }
 
+/* What an alert of the server means for who sees it (RFC 8446 6.2). */
+static const char *explain_alert_hint(int alert)
+{
+    switch (alert) {
+    case SSL_AD_PROTOCOL_VERSION:
+        return "the server offers no TLS version from 1.2 up";
+    case SSL_AD_HANDSHAKE_FAILURE:
+    case SSL_AD_INSUFFICIENT_SECURITY:
+        return "server and client have no cipher in common, or the server wants a client "
+               "certificate";
+    case SSL_AD_UNRECOGNIZED_NAME:
+        return "the server does not know itself by that name: check the host name";
+    case SSL_AD_CERTIFICATE_REQUIRED:
+    case SSL_AD_NO_CERTIFICATE:
+        return "the server wants a client certificate: name its file with cert=";
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+        return "the server did not like the client certificate (cert=)";
+    default:
+        return "the server's log may say more";
+    }
+}
+
 static void explain_alert(const struct tdm_tls *tls, int alert, struct tdm_buf *line,
                           struct tdm_buf *hint)
 {
-    tdm_buf_addf(line, "%s refused the TLS handshake: %s (alert %d)", tls->host,
-                 SSL_alert_desc_string_long(alert), alert);
-    if (alert == SSL_AD_PROTOCOL_VERSION) {
-        tdm_buf_add_str(hint, "the server offers no TLS version from 1.2 up");
-    } else if (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_INSUFFICIENT_SECURITY) {
+    const char *name = alert == SSL_AD_CERTIFICATE_REQUIRED ? "certificate required"
+                                                            : SSL_alert_desc_string_long(alert);
+    tdm_buf_addf(line, "%s refused the TLS handshake: %s (alert %d)", tls->host, name, alert);
+    tdm_buf_add_str(hint, explain_alert_hint(alert));
+}
+
+static int explain_alert_number(const struct tdm_tls *tls)
+{
+    int reason = ERR_GET_REASON(tls->code);
+    int is_alert = ERR_GET_LIB(tls->code) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET &&
+                   reason < SSL_AD_REASON_OFFSET + 256;
+    return is_alert ? reason - SSL_AD_REASON_OFFSET : -1;
+}
+
+int tdm_tls_refused_late(const struct tdm_tls *tls, struct tidymail_error *error)
+{
+    if (tls->heard || explain_alert_number(tls) < 0) {
+        return 0;
+    }
+    tdm_tls_explain(tls, error);
+    return 1;
+}
+
+int tdm_tls_damaged(const struct tdm_tls *tls, int phase, struct tidymail_error *error)
+{
+    const struct tdm_tls_socket *socket = &tls->socket;
+    if (socket->eof || socket->read_errno != 0 || socket->write_errno != 0 ||
+        ERR_GET_LIB(tls->code) != ERR_LIB_SSL || explain_alert_number(tls) >= 0) {
+        return 0;
+    }
+    tdm_error_setf(error, TIDYMAIL_KIND_TLS, phase,
+                   "what came from the server is not of this TLS session (%s)",
+                   tdm_tls_reason(tls->code));
+    tdm_text_set(&error->allocator, &error->hint,
+                 "somebody on the way may be injecting bytes, or damages them; nothing of it was "
+                 "believed");
+    return 1;
+}
+
+/* What this side refused; 1 where it is one of them. */
+static int explain_our_refusal(const struct tdm_tls *tls, struct tdm_buf *line,
+                               struct tdm_buf *hint)
+{
+    if (ERR_GET_LIB(tls->code) != ERR_LIB_SSL) {
+        return 0;
+    }
+    switch (ERR_GET_REASON(tls->code)) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_WRONG_SSL_VERSION:
+        tdm_buf_addf(line, "%s speaks only TLS versions older than 1.2", tls->host);
         tdm_buf_add_str(hint,
-                        "server and client have no cipher in common, or the server wants a client "
-                        "certificate");
-    } else if (alert == SSL_AD_UNRECOGNIZED_NAME) {
-        tdm_buf_add_str(hint, "the server does not know itself by that name: check the host name");
-    } else {
-        tdm_buf_add_str(hint, "the server's log may say more");
+                        "the server has to be updated: TLS 1.0 and 1.1 are broken (RFC 8996)");
+        return 1;
+    case SSL_R_DH_KEY_TOO_SMALL:
+        tdm_buf_addf(line, "the Diffie-Hellman key of %s is too small to be safe (Logjam)",
+                     tls->host);
+        tdm_buf_add_str(hint, "the server's operator has to use a group of 2048 bits or more, or "
+                              "elliptic curves");
+        return 1;
+    case SSL_R_EE_KEY_TOO_SMALL:
+    case SSL_R_CA_KEY_TOO_SMALL:
+    case SSL_R_CA_MD_TOO_WEAK:
+        tdm_buf_addf(line, "the certificate of %s is too weak to be safe: %s", tls->host,
+                     tdm_tls_reason(tls->code));
+        tdm_buf_add_str(hint, "the server's operator has to replace it");
+        return 1;
+    default:
+        return 0;
     }
 }
 
@@ -273,14 +365,12 @@ static void explain_alert(const struct tdm_tls *tls, int alert, struct tdm_buf *
 static void explain_other(const struct tdm_tls *tls, struct tidymail_error *error,
                           struct tdm_buf *line, struct tdm_buf *hint)
 {
-    int reason = ERR_GET_REASON(tls->code);
+    int alert = explain_alert_number(tls);
     int number = tls->socket.read_errno != 0 ? tls->socket.read_errno : tls->socket.write_errno;
-    if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
-        explain_alert(tls, reason - SSL_AD_REASON_OFFSET, line, hint);
-    } else if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_VERSION_TOO_LOW) {
-        tdm_buf_addf(line, "%s speaks only TLS versions older than 1.2", tls->host);
-        tdm_buf_add_str(hint,
-                        "the server has to be updated: TLS 1.0 and 1.1 are broken (RFC 8996)");
+    if (alert >= 0) {
+        explain_alert(tls, alert, line, hint);
+    } else if (explain_our_refusal(tls, line, hint)) {
+        return;
     } else if (number != 0) {
         tdm_buf_addf(line, "the connection to %s broke during the TLS handshake: ", tls->host);
         tdm_net_add_errno(line, number);

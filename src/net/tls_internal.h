@@ -2,6 +2,8 @@
  * tls_internal.h: what the files of TLS share:
  *
  *   tls_context.c  trust store and settings, once for each transport
+ *   tls_identity.c the client's certificate
+ *   tls_session.c  sessions to resume, what SCRAM binds to, the key log
  *   tls_bio.c      OpenSSL's way to our sockets
  *   tls.c          one session: handshake, read, write
  *   tls_explain.c  from OpenSSL's errors and a certificate to one line for people
@@ -23,6 +25,10 @@ struct tdm_tls_context {
     BIO_METHOD *bio;
     struct tdm_tls_config config;
     char *ca;
+    /* the last session that a server let us resume, and the name it was verified for */
+    SSL_SESSION *session;
+    char *session_host;
+    int keylog; /* descriptor; -1: none */
 };
 
 /* One session's socket, as the BIO sees it. */
@@ -51,6 +57,7 @@ struct tdm_tls {
     struct tdm_buf
         begun;  /* what the record that is half written holds: OpenSSL takes no other bytes
                              before it is out */
+    int heard;  /* application data came */
     int broken; /* OpenSSL allows no more calls but free (and read after a failed write) */
 };
 
@@ -60,6 +67,18 @@ BIO_METHOD *tdm_tls_bio_method(void);
 
 /* After a failed handshake: reads what is there to fill `first`, of which OpenSSL took five bytes. */
 void tdm_tls_read_first(struct tdm_tls_socket *own);
+
+/* tls_identity.c: loads config->cert and ->key; 0, or -1 with `error` set. */
+int tdm_tls_load_identity(struct tdm_tls_context *context, struct tidymail_error *error);
+
+/* tls_session.c */
+void tdm_tls_keep_sessions(struct tdm_tls_context *context);
+void tdm_tls_open_keylog(struct tdm_tls_context *context, const char *path);
+void tdm_tls_forget_session(struct tdm_tls_context *context);
+/* Before the handshake: offers the session kept for that name. */
+void tdm_tls_offer_session(struct tdm_tls *tls);
+/* After it: keeps what can be used again, and knows the certificate of a resumed session. */
+void tdm_tls_settle_session(struct tdm_tls *tls);
 
 /* tls_explain.c */
 /* Sets `error` from what is known of a failed handshake. */

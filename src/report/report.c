@@ -124,6 +124,29 @@ void tdm_report_set_recipient(tidymail_report *report, size_t index, int outcome
     }
 }
 
+void tdm_report_reopen(tidymail_report *report)
+{
+    tidymail_allocator *own = &report->allocator;
+    for (size_t i = 0; i < report->recipient_count; i++) {
+        struct tidymail_recipient *recipient = &report->recipients[i];
+        char *address = recipient->address;
+        tdm_free(own, recipient->reply);
+        tdm_free(own, recipient->service_id);
+        memset(recipient, 0, sizeof(*recipient));
+        recipient->address = address;
+    }
+    for (size_t i = 0; i < TIDYMAIL_PHASE_COUNT; i++) {
+        report->phase_ms[i] = -1;
+    }
+    tdm_error_clear(&report->error);
+    tdm_error_init(&report->error, own);
+    text_list_clear(own, &report->notes);
+    tdm_free(own, report->summary);
+    report->summary = NULL;
+    report->outcome = TIDYMAIL_FAILED;
+    report->decided = 0;
+}
+
 /* The refused recipient that stands for the others: one that a retry could mend, else the first. */
 static const struct tidymail_recipient *report_spokesman(const tidymail_report *report)
 {

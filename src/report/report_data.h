@@ -102,6 +102,9 @@ void tdm_report_set_recipient(tidymail_report *report, size_t index, int outcome
 /* Fixes the outcome: undecided recipients become FAILED (UNKNOWN where the error says
  * maybe_delivered), then the rule of tidymail_report_outcome, then the summary. Once only. */
 void tdm_report_decide(tidymail_report *report);
+/* Forgets what was said about an attempt that came to nothing before anything was sent: the report
+ * is as new, but for the facts of the peer. */
+void tdm_report_reopen(tidymail_report *report);
 void tdm_report_add_note(tidymail_report *report, const char *text);
 void tdm_report_add_attempt(tidymail_report *report, const char *text);
 

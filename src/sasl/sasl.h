@@ -47,11 +47,12 @@ struct tdm_sasl {
 
 struct tdm_sasl_mechanism {
     const char *name;
-    int needs_tls;    /* shows the secret to whoever listens: never in clear unless allowed */
-    int client_first; /* may go with the AUTH command (RFC 4954 4) */
-    int decodes;      /* its challenges mean something: they must be base64 */
-    int binds;        /* needs a channel binding (-PLUS) */
-    int by_token;     /* the secret is a token, not a password */
+    int needs_tls;        /* shows the secret to whoever listens: never in clear unless allowed */
+    int client_first;     /* may go with the AUTH command (RFC 4954 4) */
+    int decodes;          /* its challenges mean something: they must be base64 */
+    int binds;            /* needs a channel binding (-PLUS) */
+    int by_token;         /* the secret is a token, not a password */
+    int hides_challenges; /* with them the password could be guessed off line */
     int needs_nonce;
     int by_default; /* part of the order where none is asked for */
     /* Appends the next response, not encoded. */

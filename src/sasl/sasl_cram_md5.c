@@ -32,5 +32,8 @@ static enum tdm_sasl_result cram_md5_step(struct tdm_sasl *sasl, const char *cha
     return response->failed ? TDM_SASL_NO_MEMORY : TDM_SASL_OK;
 }
 
-const struct tdm_sasl_mechanism tdm_sasl_cram_md5 = {
-    .name = "CRAM-MD5", .decodes = 1, .by_default = 1, .step = cram_md5_step};
+const struct tdm_sasl_mechanism tdm_sasl_cram_md5 = {.name = "CRAM-MD5",
+                                                     .decodes = 1,
+                                                     .hides_challenges = 1,
+                                                     .by_default = 1,
+                                                     .step = cram_md5_step};

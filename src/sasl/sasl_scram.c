@@ -292,6 +292,7 @@ static enum tdm_sasl_result scram_finish(struct tdm_sasl *sasl, const char *text
                                               .decodes = 1,                                        \
                                               .binds = bound,                                      \
                                               .needs_nonce = 1,                                    \
+                                              .hides_challenges = 1,                               \
                                               .by_default = 1,                                     \
                                               .step = scram_step,                                  \
                                               .finish = scram_finish}

@@ -192,15 +192,12 @@ int tdm_smtp_caps_read(struct tdm_smtp_caps *caps, const struct tdm_reply *reply
     tdm_smtp_caps_reset(caps);
     const char *text = tdm_buf_text(&reply->text);
     const char *end = text + reply->text.length;
-    const char *line = memchr(text, '\n', reply->text.length); /* the first line is the name */
-    if (line == NULL) {
-        caps_read_line(caps, text, reply->text.length); /* unless it is all that there is */
-    }
-    while (line != NULL) {
-        line++;
+    /* The first line is the server's name (RFC 5321 4.1.1.1), which no keyword looks like; some
+     * servers leave it out. */
+    for (const char *line = text; line != NULL;) {
         const char *next = memchr(line, '\n', (size_t)(end - line));
         caps_read_line(caps, line, (size_t)((next != NULL ? next : end) - line));
-        line = next;
+        line = next != NULL ? next + 1 : NULL;
     }
     return caps->mechanisms.failed ? -1 : 0;
 }

@@ -17,6 +17,7 @@
 #define DEFAULT_MAX_LINE ((size_t)16 * 1024)
 #define DEFAULT_MAX_REPLY ((size_t)64 * 1024)
 #define OUT_MAX ((size_t)16 * 1024 * 1024)
+#define LINE_SHOWN_MAX OUT_MAX
 
 static void engine_at(tidymail_smtp *smtp, int64_t now_ms)
 {
@@ -207,7 +208,9 @@ int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *gi
         } else {
             tdm_error_copy(&report->error, &smtp->error);
         }
-        tdm_smtp_finish(smtp, transaction);
+        if (smtp->head == transaction) {
+            tdm_smtp_finish(smtp, transaction);
+        } /* else behind those that wait for the close */
         return TIDYMAIL_OK;
     }
     if (smtp->state == TDM_SMTP_IDLE) {
@@ -369,12 +372,40 @@ static void engine_take_reply(tidymail_smtp *smtp)
             tdm_smtp_fail_lost(smtp, "the server ended the session with 421");
             return;
         }
-        tdm_smtp_fail_by_reply(smtp, TIDYMAIL_KIND_PERMANENT, tdm_smtp_rows[pending.state].phase,
-                               reply, "the server ended the session");
+        int starttls = pending.state == TDM_SMTP_STARTTLS;
+        tdm_smtp_fail_by_reply(smtp, starttls ? TIDYMAIL_KIND_TLS : TIDYMAIL_KIND_PERMANENT,
+                               tdm_smtp_rows[pending.state].phase, reply,
+                               "the server ended the session");
         return;
     }
     tdm_smtp_rows[pending.state].reply(smtp, reply, &pending);
     tdm_smtp_advance(smtp);
+}
+
+/* A line of the server's, whatever it is: without the secrets that it may repeat. */
+static void engine_trace_received(tidymail_smtp *smtp, const char *text, size_t length)
+{
+    struct tdm_buf line;
+    if (smtp->options.trace == NULL) {
+        return;
+    }
+    tdm_buf_init(&line, &smtp->allocator, LINE_SHOWN_MAX);
+    tdm_buf_add(&line, text, length);
+    tdm_smtp_hide_secrets(smtp, &line);
+    tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_RECEIVED, tdm_buf_text(&line), line.length);
+    tdm_buf_clear(&line);
+}
+
+/* SCRAM's salt, count and server signature let a password be guessed off line: whoever reads a
+ * transcript must not have them. */
+static int engine_reply_is_secret(const tidymail_smtp *smtp, const struct tdm_reply *reply)
+{
+    const struct tdm_sasl_mechanism *mechanism = smtp->sasl.mechanism;
+    if (smtp->state != TDM_SMTP_AUTH || mechanism == NULL || !mechanism->hides_challenges) {
+        return 0;
+    }
+    const char *text = tdm_buf_text(&reply->text);
+    return reply->code == 334 || (reply->code == 235 && strchr(text, ' ') == NULL);
 }
 
 static void engine_trace_reply(tidymail_smtp *smtp)
@@ -387,14 +418,18 @@ static void engine_trace_reply(tidymail_smtp *smtp)
     tdm_buf_init(&line, &smtp->allocator, smtp->options.max_reply);
     const char *text = tdm_buf_text(&reply->text);
     size_t length = reply->text.length;
+    int secret = engine_reply_is_secret(smtp, reply);
     for (size_t at = 0; at <= length;) {
         const char *end = at < length ? memchr(text + at, '\n', length - at) : NULL;
         size_t line_length = end != NULL ? (size_t)(end - text) - at : length - at;
         tdm_buf_reset(&line);
         tdm_buf_addf(&line, "%d%c", reply->code, end != NULL ? '-' : ' ');
-        tdm_buf_add(&line, text + at, line_length);
-        tdm_smtp_hide_secrets(smtp, &line);
-        tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_RECEIVED, tdm_buf_text(&line), line.length);
+        if (secret && line_length > 0) {
+            tdm_buf_add_str(&line, "[challenge hidden]");
+        } else {
+            tdm_buf_add(&line, text + at, line_length);
+        }
+        engine_trace_received(smtp, tdm_buf_text(&line), line.length);
         at += line_length + 1;
     }
     tdm_buf_clear(&line);
@@ -404,7 +439,7 @@ static void engine_garbage(tidymail_smtp *smtp)
 {
     const char *line = tdm_buf_text(&smtp->parser.line);
     size_t length = smtp->parser.line.length;
-    tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_RECEIVED, line, length);
+    engine_trace_received(smtp, line, length);
     const char *what = tdm_reply_recognise(line, length);
     if (what == NULL) {
         tdm_smtp_fail_protocol(smtp, "the server sent a line that is not an SMTP reply", line,

@@ -43,8 +43,7 @@ static enum tdm_reply_status reply_take_line(struct tdm_reply_parser *parser)
     const char *line = tdm_buf_text(&parser->line);
     size_t length = parser->line.length;
     if (length == 0) {
-        return parser->has_lines || parser->blank_lines++ >= BLANK_LINES_MAX ? TDM_REPLY_GARBAGE
-                                                                             : TDM_REPLY_MORE;
+        return parser->blank_lines++ >= BLANK_LINES_MAX ? TDM_REPLY_GARBAGE : TDM_REPLY_MORE;
     }
     int digits =
         length >= 3 && tdm_is_digit(line[0]) && tdm_is_digit(line[1]) && tdm_is_digit(line[2]);
@@ -85,15 +84,16 @@ enum tdm_reply_status tdm_reply_parser_feed(struct tdm_reply_parser *parser, con
         size_t piece = end != NULL ? (size_t)(end - start) : length - *used;
         *used += piece + (end != NULL);
         parser->reply_size += piece + (end != NULL);
-        if (parser->reply_size > parser->max_reply || piece > parser->line.max ||
-            parser->line.length > parser->line.max - piece) {
-            return TDM_REPLY_TOO_LONG;
-        }
-        if (tdm_buf_add(&parser->line, start, piece) != 0) {
+        size_t room = parser->line.max - parser->line.length;
+        int too_long = parser->reply_size > parser->max_reply || piece > room;
+        if (tdm_buf_add(&parser->line, start, piece < room ? piece : room) != 0) {
             return TDM_REPLY_NO_MEMORY;
         }
         if (!parser->has_lines && reply_is_tls(&parser->line)) {
-            return TDM_REPLY_GARBAGE;
+            return TDM_REPLY_GARBAGE; /* also where it is too long: the same for every cut */
+        }
+        if (too_long) {
+            return TDM_REPLY_TOO_LONG;
         }
         if (end == NULL) {
             break;

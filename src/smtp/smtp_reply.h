@@ -2,7 +2,7 @@
  * smtp_reply.h: the one parser of replies (RFC 5321 4.2). Bytes in pieces of any size; a reply comes
  * out when its last line is complete, the same for every cut. A line ends at LF, one CR before it
  * is dropped; a code without text, with or without the blank, is a reply; the last line's code
- * decides; a few empty lines before a reply are skipped.
+ * decides; a few empty lines before a reply, or within it, are skipped.
  */
 #ifndef TDM_SMTP_REPLY_H
 #define TDM_SMTP_REPLY_H
@@ -27,7 +27,7 @@ struct tdm_reply_parser {
     struct tdm_buf line;
     size_t max_reply;
     size_t reply_size; /* bytes of the reply so far */
-    int blank_lines;   /* skipped before it */
+    int blank_lines;   /* skipped before and within it */
     int has_lines;     /* the reply has begun */
 };
 

@@ -1,12 +1,14 @@
 /*
  * smtp_secret.c: some servers repeat what they got ("535 wrong password for AGJlbmNo..."). Before a
- * reply is shown anywhere, the password and the response that was sent are taken out of it.
+ * reply is shown anywhere, the password, its base64 forms and the last response are taken out of it.
  */
 #include <string.h>
 
 #include "smtp/smtp_internal.h"
+#include "util/base64.h"
 
 #define SECRET_MIN 4 /* shorter ones would blank ordinary words, and protect nothing */
+#define SECRET_MAX ((size_t)1 << 20)
 
 static void secret_hide(struct tdm_buf *text, const char *secret, size_t length)
 {
@@ -33,10 +35,38 @@ static void secret_hide(struct tdm_buf *text, const char *secret, size_t length)
     }
 }
 
+/* The same for base64 of these bytes, without the "=" that a longer text would not have. */
+static void secret_hide_encoded(tidymail_smtp *smtp, struct tdm_buf *text,
+                                const struct tdm_buf *bytes)
+{
+    struct tdm_buf encoded;
+    tdm_buf_init(&encoded, &smtp->allocator, bytes->max * 2);
+    if (bytes->failed || tdm_base64_encode(&encoded, tdm_buf_text(bytes), bytes->length) != 0) {
+        tdm_buf_reset(text);
+    }
+    while (encoded.length > 0 && encoded.data[encoded.length - 1] == '=') {
+        encoded.length--;
+    }
+    secret_hide(text, tdm_buf_text(&encoded), encoded.length);
+    tdm_buf_wipe(&encoded);
+}
+
 void tdm_smtp_hide_secrets(tidymail_smtp *smtp, struct tdm_buf *text)
 {
-    if (smtp->options.password != NULL) {
-        secret_hide(text, smtp->options.password, strlen(smtp->options.password));
+    const char *user = smtp->options.user;
+    const char *password = smtp->options.password;
+    if (password != NULL) {
+        struct tdm_buf bytes;
+        tdm_buf_init(&bytes, &smtp->allocator, SECRET_MAX);
+        secret_hide(text, password, strlen(password));
+        tdm_buf_add_str(&bytes, password);
+        secret_hide_encoded(smtp, text, &bytes);
+        tdm_buf_wipe(&bytes);
+        if (user != NULL) { /* PLAIN's response, also where another mechanism was tried since */
+            tdm_buf_addf(&bytes, "%c%s%c%s", '\0', user, '\0', password);
+            secret_hide_encoded(smtp, text, &bytes);
+            tdm_buf_wipe(&bytes);
+        }
     }
     secret_hide(text, tdm_buf_text(&smtp->secret), smtp->secret.length);
 }

@@ -85,9 +85,14 @@ void tdm_smtp_fail_protocol(tidymail_smtp *smtp, const char *words, const char *
     tdm_buf_init(&line, &smtp->allocator, TEXT_MAX_BYTES);
     tdm_buf_addf(&line, "%s, %s", words, tdm_smtp_rows[smtp->state].phrase);
     if (quote_length > 0) {
+        struct tdm_buf whole; /* before it is cut: half a secret would not be known */
+        tdm_buf_init(&whole, &smtp->allocator, TEXT_MAX_BYTES);
+        tdm_buf_add(&whole, quote, quote_length);
+        tdm_smtp_hide_secrets(smtp, &whole);
         tdm_buf_add_str(&line, ": ");
-        tdm_escape(&line, quote, quote_length < QUOTE_MAX ? quote_length : QUOTE_MAX, 0);
-        tdm_smtp_hide_secrets(smtp, &line);
+        tdm_escape(&line, tdm_buf_text(&whole), whole.length < QUOTE_MAX ? whole.length : QUOTE_MAX,
+                   0);
+        tdm_buf_clear(&whole);
     }
     tdm_error_set(&smtp->error, TIDYMAIL_KIND_PROTOCOL, smtp->phase,
                   line.failed ? words : tdm_buf_text(&line), hint);

@@ -308,6 +308,13 @@ void tdm_options_clear(const tidymail_allocator *allocator, struct tdm_options *
     tdm_free(allocator, options->auth);
     tdm_free(allocator, options->ca);
     tdm_free(allocator, options->helo);
+    tdm_free(allocator, options->cert);
+    tdm_free(allocator, options->key);
+    tdm_free(allocator, options->source);
+    if (options->proxy != NULL) {
+        tdm_wipe(options->proxy, strlen(options->proxy));
+    }
+    tdm_free(allocator, options->proxy);
     if (options->password_from != NULL) {
         tdm_wipe(options->password_from, strlen(options->password_from));
     }

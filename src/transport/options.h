@@ -16,10 +16,15 @@ struct tdm_options {
     int cleartext_auth;
     int initial_response;
     int pipelining;
+    int chunking;
     int partial;
     char *ca;
     int verify; /* enum tdm_verify */
     unsigned char verify_sha256[32];
+    char *cert;
+    char *key;
+    char *proxy;
+    char *source;
     char *helo;
     int64_t timeout_ms; /* -1 not set */
     int64_t connect_timeout_ms;

@@ -10,7 +10,8 @@
 #include "util/str.h"
 
 static const struct tdm_transport_ops *const transport_kinds[] = {
-    &tdm_transport_smtp, &tdm_transport_smtps, &tdm_transport_memory, &tdm_transport_file};
+    &tdm_transport_smtp,      &tdm_transport_smtps,  &tdm_transport_lmtp,
+    &tdm_transport_lmtp_unix, &tdm_transport_memory, &tdm_transport_file};
 
 #define TRANSPORT_KIND_COUNT (sizeof(transport_kinds) / sizeof(transport_kinds[0]))
 
@@ -20,11 +21,18 @@ static int transport_refuse(tidymail_transport *transport, const char *words, co
                          words, hint);
 }
 
+static int transport_is_unix(const tidymail_transport *transport)
+{
+    return strcmp(transport->url.scheme, tdm_transport_lmtp_unix.scheme) == 0;
+}
+
+/* SMTP or LMTP: there is a login. */
 static int transport_is_smtp(const tidymail_transport *transport)
 {
     const char *scheme = transport->url.scheme;
     return strcmp(scheme, tdm_transport_smtp.scheme) == 0 ||
-           strcmp(scheme, tdm_transport_smtps.scheme) == 0;
+           strcmp(scheme, tdm_transport_smtps.scheme) == 0 ||
+           strcmp(scheme, tdm_transport_lmtp.scheme) == 0 || transport_is_unix(transport);
 }
 
 /* An unknown scheme is shown only where it stands before "//": else it may be a user's name. */
@@ -47,7 +55,8 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
     }
     tdm_near_add(&words, scheme, strlen(scheme), names);
     transport_refuse(transport, words.failed ? NULL : tdm_buf_text(&words),
-                     "known schemes: smtp://host, smtps://host, memory:, file:///dir");
+                     "known schemes: smtp://host, smtps://host, lmtp://host, lmtp+unix:///path, "
+                     "memory:, file:///dir");
     tdm_buf_clear(&words);
     return NULL;
 }
@@ -163,9 +172,30 @@ static int transport_read_login(tidymail_transport *transport,
     return kind;
 }
 
-/* Credentials are whole or absent: a user alone must not lead to a send without login. */
+/* 1 where auth= names mechanisms, and all of them are like `names`. */
+static int transport_only_auth(const tidymail_transport *transport, const char *const *names)
+{
+    const char *at = transport->options.auth;
+    while (at != NULL && *at != '\0') {
+        size_t length = strcspn(at, ",");
+        size_t i = 0;
+        while (names[i] != NULL && !tdm_equal_nocase_n(at, length, names[i])) {
+            i++;
+        }
+        if (names[i] == NULL) {
+            return 0;
+        }
+        at += length + (at[length] == ',');
+    }
+    return transport->options.auth != NULL;
+}
+
+/* Credentials are whole or absent: a user alone must not lead to a send without login. With EXTERNAL
+ * the client certificate is the credential. */
 static int transport_check_login(tidymail_transport *transport)
 {
+    static const char *const external[] = {"EXTERNAL", NULL};
+    static const char *const by_token[] = {"XOAUTH2", "OAUTHBEARER", NULL};
     int has_user = transport->user != NULL && transport->user[0] != '\0';
     int has_secret = transport->password != NULL || transport->options.password_from != NULL;
     if (!transport_is_smtp(transport)) {
@@ -175,14 +205,23 @@ static int transport_check_login(tidymail_transport *transport)
                                       "user or password given, but this transport has no login",
                                       "leave them out");
     }
-    if (has_user && !has_secret) {
-        return transport_refuse(transport, "a user is given, but no password",
-                                "give one in the URL (smtp://user:password@host), as an option, or "
-                                "by password-from");
+    if (transport->options.key != NULL && transport->options.cert == NULL) {
+        return transport_refuse(transport, "option key: a key is given, but no certificate",
+                                "give the file of the certificate with cert=");
+    }
+    int token = transport_only_auth(transport, by_token);
+    if (has_user && !has_secret && !transport_only_auth(transport, external)) {
+        return transport_refuse(
+            transport, token ? "a user is given, but no token" : "a user is given, but no password",
+            token ? "give the token as the password: in the URL, as an option, or by password-from"
+                  : "give one in the URL (smtp://user:password@host), as an option, or by "
+                    "password-from");
     }
     if (!has_user && (has_secret || transport->user != NULL)) {
-        return transport_refuse(transport, "a password is given, but no user",
-                                "give one in the URL: smtp://user:password@host");
+        return transport_refuse(
+            transport, token ? "a token is given, but no user" : "a password is given, but no user",
+            token ? "give the account's address as the user: smtp://ann%40example.org:TOKEN@host"
+                  : "give one in the URL: smtp://user:password@host");
     }
     return TIDYMAIL_OK;
 }
@@ -192,6 +231,15 @@ static int transport_check_parts(tidymail_transport *transport)
     const struct tdm_url *url = &transport->url;
     if (!transport_is_smtp(transport)) {
         return TIDYMAIL_OK; /* their open functions know */
+    }
+    if (transport_is_unix(transport)) {
+        if (url->host[0] != '\0' || url->port != 0) {
+            return transport_refuse(transport, "URL: a Unix socket has no host and no port",
+                                    "write it as lmtp+unix:///path: three slashes");
+        }
+        return url->path[0] != '\0' ? TIDYMAIL_OK
+                                    : transport_refuse(transport, "URL: no path of a Unix socket",
+                                                       "write it as lmtp+unix:///path");
     }
     if (url->host[0] == '\0') {
         return transport_refuse(transport, "URL: no host", "write it as smtp://host");
@@ -219,7 +267,33 @@ static void transport_show_user(struct tdm_buf *out, const char *text)
     }
 }
 
-/* The query, without the command line of password-from, which may hold a secret. */
+/* The option proxy with stars for what stands between the scheme and the last @, escaped or not. */
+static void transport_show_proxy(struct tdm_buf *out, const char *option, size_t length)
+{
+    size_t value = strcspn(option, "=") + 1;
+    size_t host = 0;
+    for (size_t i = value; i < length; i++) {
+        if (option[i] == '@') {
+            host = i + 1;
+        } else if (length - i >= 3 && strncmp(option + i, "%40", 3) == 0) {
+            host = i + 3;
+        }
+    }
+    if (host == 0) {
+        tdm_buf_add(out, option, length);
+        return;
+    }
+    size_t scheme = value;
+    while (scheme < host && tdm_is_alnum(option[scheme])) {
+        scheme++;
+    }
+    int is_scheme = option[scheme] == ':' || option[scheme] == '%';
+    tdm_buf_addf(out, "%.*s%s***@%.*s", (int)(is_scheme ? scheme : value), option,
+                 is_scheme ? "://" : "", (int)(length - host), option + host);
+}
+
+/* The query, without the command line of password-from, which may hold a secret, and without the
+ * proxy's login. */
 static void transport_show_query(struct tdm_buf *out, const char *query)
 {
     static const char hidden[] = "password-from=";
@@ -231,6 +305,8 @@ static void transport_show_query(struct tdm_buf *out, const char *query)
             size_t source = strcspn(query, ":&");
             tdm_buf_addf(out, "%.*s:***", (int)(source < length ? source : sizeof(hidden) - 1),
                          query);
+        } else if (tdm_starts_nocase(query, length, "proxy=")) {
+            transport_show_proxy(out, query, length);
         } else {
             tdm_buf_add(out, query, length);
         }
@@ -255,6 +331,9 @@ static void transport_make_shown_url(tidymail_transport *transport)
         tdm_buf_addf(&shown, literal ? "[%s]" : "%s", url->host);
         if (url->port != 0) {
             tdm_buf_addf(&shown, ":%d", url->port);
+        }
+        if (transport_is_unix(transport)) {
+            tdm_escape(&shown, url->path, strlen(url->path), 0);
         }
     } else if (url->path[0] != '\0') {
         tdm_buf_add_str(&shown, "//");
@@ -347,6 +426,7 @@ void tdm_transport_free(tidymail_transport *transport)
     tdm_url_clear(&allocator, &transport->url);
     tdm_options_clear(&allocator, &transport->options);
     tdm_free(&allocator, transport->shown_url);
+    tdm_free(&allocator, transport->keylog);
     tdm_error_clear(&transport->error);
     tdm_free(&allocator, transport);
 }

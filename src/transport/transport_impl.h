@@ -54,6 +54,7 @@ struct tidymail_transport {
     char *user;
     char *password; /* wiped at close */
     char *shown_url;
+    char *keylog; /* file for the keys of TLS sessions, NULL: none; set by the client */
     struct tidymail_error error; /* sticky */
     struct tdm_clock clock;
     struct tdm_trace trace;
@@ -62,6 +63,8 @@ struct tidymail_transport {
 
 extern const struct tdm_transport_ops tdm_transport_smtp;  /* smtp:// */
 extern const struct tdm_transport_ops tdm_transport_smtps; /* smtps:// */
+extern const struct tdm_transport_ops tdm_transport_lmtp;  /* lmtp:// */
+extern const struct tdm_transport_ops tdm_transport_lmtp_unix;
 extern const struct tdm_transport_ops tdm_transport_memory;
 extern const struct tdm_transport_ops tdm_transport_file;
 

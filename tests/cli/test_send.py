@@ -37,7 +37,7 @@ def test_text_and_html_arrive_over_starttls_with_login(serve):
     result = done.json
     assert result["outcome"] == "sent" and result["transport"] == "smtp"
     assert result["tls"]["version"] == "TLSv1.3"
-    assert result["auth"]["tried"] == ["PLAIN"]
+    assert result["auth"]["tried"] == ["SCRAM-SHA-256-PLUS"]
     assert [r["address"] for r in result["recipients"]] == [
         "bob@example.org", "carl@example.org", "dora@example.org", "eve@example.org"]
     assert all(r["outcome"] == "sent" and r["code"] == 250 for r in result["recipients"])
@@ -107,7 +107,11 @@ def test_the_wrong_password(serve):
         "authentication", "auth", 535, "5.7.8")
     assert error["retryable"] is False and error["maybe_delivered"] is False
     assert error["reply"] and error["hint"]
-    assert result.json["auth"]["offered"] == ["PLAIN", "LOGIN"]
+    assert {"PLAIN", "LOGIN"} < set(result.json["auth"]["offered"])
+    for name in ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256-PLUS"):
+        chosen = send(url, "--auth", name.lower(), "--json")
+        assert chosen.status == 77 and chosen.json["auth"]["tried"] == [name]
+        assert send(server.url, f"--auth={name}").status == 0
 
 
 @pytest.mark.parametrize("option", ["--text-file", "--html-file", "--eml"])
@@ -226,6 +230,14 @@ def test_exit_status_of_a_host_that_is_not_there():
         assert (error["kind"], error["phase"], done.status) == ("timeout", "resolve", 75)
 
 
+def test_a_transport_option_given_again_overrules_the_first():
+    arguments = ("send", "--json", "--url", "memory:", "--from", "a@x.example", "--to", "b@x.example",
+                 "--subject", "s", "--text", "t", "--tls", "no-such-value")
+    assert tidymail(*arguments).status == 78
+    done = tidymail(*arguments, "--tls", "starttls")
+    assert done.status == 0, done.err
+
+
 USAGE = [
     (("send", "--json"), "no URL"),
     (("send", "--json", "--url", "memory:"), "--from is missing"),
@@ -329,7 +341,7 @@ def test_trace_shows_the_session(serve, tmp_path):
     lines = trace_lines(done.err)
     assert ("starttls", "->", "STARTTLS") in lines
     assert any(mark == "***" and "TLSv1.3" in text for _, mark, text in lines)
-    assert any(phase == "auth" and mark == "~>" and text.startswith("AUTH PLAIN")
+    assert any(phase == "auth" and mark == "~>" and text.startswith("AUTH SCRAM-SHA-256")
                for phase, mark, text in lines)
     assert any(phase == "final" and mark == "<~" and text.startswith("250")
                for phase, mark, text in lines)
@@ -352,6 +364,134 @@ def test_every_option_of_a_url_is_an_option_of_the_command():
     names = re.findall(r'^X\("([^"]+)"', (ROOT / "src/transport/options.def").read_text(), re.M)
     text = tidymail("send", "--help").out
     assert names and all(f"--{name}" in text.split() for name in names)
+
+
+OFFER = ("S: 220 mx.example.test ESMTP", "C: EHLO *", "S: 250-mx.example.test")
+REST = ("S: 250 Ok", "C: DATA", "S: 354 Go on", "C: <message>", "S: 250 Ok", "C: QUIT", "S: 221 Bye")
+
+
+@pytest.mark.parametrize("offer, words, mail, rcpt", [
+    ("DSN", ("--dsn-notify", "success,delay", "--dsn-ret=hdrs", "--dsn-envid", "a b+c"),
+     " RET=HDRS ENVID=a+20b+2Bc", " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@example.org"),
+    ("DSN", ("--dsn-notify=never",), "", " NOTIFY=NEVER ORCPT=rfc822;bob@example.org"),
+    ("DELIVERBY", ("--deliver-by", "3600"), " BY=3600;N", ""),
+    ("DELIVERBY 60", ("--deliver-by", "3600;R"), " BY=3600;R", ""),
+    ("DELIVERBY", ("--deliver-by=-5;N",), " BY=-5;N", ""),
+    ("FUTURERELEASE 86400 2030-01-01T00:00:00Z", ("--hold-for", "600"), " HOLDFOR=600", ""),
+    ("FUTURERELEASE 86400 2030-01-01T00:00:00Z", ("--hold-until", "2026-12-24T18:00:00Z"),
+     " HOLDUNTIL=2026-12-24T18:00:00Z", ""),
+    ("MT-PRIORITY", ("--mt-priority", "-3"), " MT-PRIORITY=-3", ""),
+    ("DSN", (), "", ""),
+])
+def test_what_the_envelope_asks_for(scenario, offer, words, mail, rcpt):
+    server = scenario(*OFFER, f"S: 250 {offer}", f"C: MAIL FROM:<ann@example.org>{mail}",
+                      "S: 250 Ok", f"C: RCPT TO:<bob@example.org>{rcpt}", *REST)
+    done = send(server.url, *words, "--json")
+    assert done.status == 0, done.out
+    assert done.json["notes"] == []
+    assert "left the scenario" not in server.end()[2]
+
+
+@pytest.mark.parametrize("words, status, said", [
+    (("--require-tls",), 65, "REQUIRETLS"),
+    (("--hold-for=5",), 65, "FUTURERELEASE"),
+    (("--hold-until=2026-12-24T18:00:00Z",), 65, "FUTURERELEASE"),
+    (("--deliver-by=5;R",), 65, "DELIVERBY"),
+    (("--deliver-by=5",), 0, "DELIVERBY"),
+    (("--dsn-notify=never",), 0, "DSN"),
+    (("--mt-priority=3",), 0, "MT-PRIORITY"),
+])
+def test_what_the_server_does_not_offer(scenario, words, status, said):
+    end = ("C: MAIL FROM:<ann@example.org>", "S: 250 Ok", "C: RCPT TO:<*", *REST) if status == 0 \
+        else ("C: QUIT", "S: 221 Bye")
+    done = send(scenario(*GREETING, *end).url, *words, "--json")
+    assert done.status == status, done.out
+    if status == 0:
+        assert any(said in note for note in done.json["notes"])
+    else:
+        assert done.json["error"]["kind"] == "message" and said in done.json["error"]["message"]
+
+
+@pytest.mark.parametrize("words, status, message", [
+    (("--deliver-by", "5x"), 64, "--deliver-by: the value is not a whole number"),
+    (("--deliver-by", "5;X"), 64, "--deliver-by: behind the semicolon stands N or R"),
+    (("--deliver-by", ";R"), 64, "not a whole number"),
+    (("--deliver-by", "0;"), 64, "behind the semicolon"),
+    (("--deliver-by", "-5;R"), 65, "deliver-by: a return needs seconds above 0"),
+    (("--hold-for", " 5"), 64, "--hold-for: the value is not a whole number"),
+    (("--hold-for", "1.5"), 64, "--hold-for: the value is not a whole number"),
+    (("--hold-for", ""), 64, "--hold-for: the value is not a whole number"),
+    (("--hold-for", "-"), 64, "--hold-for: the value is not a whole number"),
+    (("--hold-for", "99999999999999999999"), 64, "--hold-for: the number is too large"),
+    (("--hold-for", "9999999999"), 65, "hold-for: not 1 to 999999999 seconds"),
+    (("--hold-until", "tomorrow"), 65, "hold-until: not a moment"),
+    (("--hold-for=5", "--hold-until=2026-12-24T18:00:00Z"), 65, "hold-until is given already"),
+    (("--mt-priority", "high"), 64, "--mt-priority: the value is not a whole number"),
+    (("--mt-priority", "10"), 65, "priority: not a number from -9 to 9"),
+    (("--mt-priority", "4294967296"), 65, "priority: not a number from -9 to 9"),
+    (("--dsn-notify", "sometimes"), 65, "DSN notify: neither NEVER alone"),
+    (("--dsn-ret", "all"), 65, "DSN ret: neither FULL nor HDRS"),
+    (("--dsn-envid", "a\r\nQUIT"), 65, "DSN envid: control character 0x0D at offset 1"),
+    (("--require-tls=yes",), 64, "--require-tls takes no value"),
+    (("--help=more",), 64, "--help takes nothing, or all"),
+])
+def test_wrong_values_are_named(words, status, message):
+    done = send("memory:", *words, "--json")
+    assert done.status == status
+    assert message in done.json["error"]["message"]
+
+
+def test_tls_required_no_is_a_header_field():
+    done = tidymail("render", "--from", "ann@example.org", "--to", "b@example.org", "--header",
+                    "TLS-Required: No", "--text", "x")
+    assert done.status == 0 and b"\r\nTLS-Required: No\r\n" in done.raw
+
+
+@pytest.mark.parametrize("words, message", [
+    (("--auth=xoauth2", "--user", "ann"), "a user is given, but no token"),
+    (("--auth=plain", "--user", "ann"), "a user is given, but no password"),
+    (("--key", "k.pem"), "a key is given, but no certificate"),
+    (("--auth=md5",), "allowed: SCRAM-SHA-256-PLUS, "),
+    (("--proxy", "socks4://ann:hidden-word@h:1"), "option proxy: "),
+    (("--source", "here"), "option source: "),
+    (("--chunking", "on"), "option chunking: bad value"),
+])
+def test_options_that_cannot_be(words, message):
+    done = send("smtp://127.0.0.1:1", *words, "--json")
+    assert done.status == 78 and message in done.json["error"]["message"]
+    assert "hidden-word" not in done.out
+
+
+def test_a_refused_token_is_called_a_token(scenario):
+    server = scenario(*OFFER, "S: 250 AUTH XOAUTH2", "C: AUTH XOAUTH2 *",
+                      "S: 334 eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiQmVhcmVyIn0=", "C: *",
+                      "S: 535 5.7.8 No", "@close")
+    done = send(server.url, "--auth=xoauth2", "--user=ann@example.org", "--cleartext-auth=allow",
+                "--password-from=command:echo t0ken-of-ann", "--json")
+    error = done.json["error"]
+    assert done.status == 77 and "the token" in error["message"] and "password" not in error["message"]
+    assert any('"status":"401"' in note for note in done.json["notes"])
+    assert "t0ken" not in done.out + done.err
+
+
+def test_external_needs_no_password(scenario):
+    server = scenario(*OFFER, "S: 250 AUTH EXTERNAL", "C: AUTH EXTERNAL *", "S: 235 Hello",
+                      "C: MAIL FROM:<*", "S: 250 Ok", "C: RCPT TO:<*", *REST)
+    for words in ((), ("--user", "ann")):
+        done = send(server.url, "--auth=external", "--cleartext-auth=allow", "--json", *words)
+        assert done.status == 0, done.out
+        assert done.json["auth"]["tried"] == ["EXTERNAL"]
+
+
+def test_help_all_has_a_line_for_each_option():
+    short, whole = tidymail("send", "--help"), tidymail("send", "--help=all")
+    assert whole.status == 0
+    listed = short.out.partition("Where:")[2].partition("Exit")[0].replace("--NAME VALUE", "")
+    names = set(re.findall(r"--[a-z][a-z-]+", listed.replace("--help=all", "")))
+    assert {"--hold-until", "--proxy", "--from", "--json"} <= names
+    for name in names:
+        assert re.search(rf"^  {name}\b.*  ?\S", whole.out, re.M), name
+    assert max(len(line) for line in whole.out.splitlines()) <= 90
 
 
 @pytest.mark.parametrize("words", [("--help",), ("send", "--help"), ("render", "--help"),

@@ -1,6 +1,7 @@
 """`tidymail serve`: its first line, what it prints and stores, how it ends."""
 
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -24,7 +25,7 @@ def test_credentials_in_the_url_are_escaped(serve):
     assert send(server.url).status == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_ends_it_cleanly(serve, number):
     server = serve()
     ca = Path(server.url.partition("?ca=")[2])
@@ -43,6 +44,60 @@ def test_messages_are_printed(serve):
     assert re.fullmatch(r"message 1: from <ann@example\.org> to <bob@example\.org> "
                         r"<carl@example\.org>, \d+ bytes, TLS, user ann", first)
     assert "Subject: A test\n" in rest and "\nHello\n" in rest and "\r" not in rest
+
+
+def test_a_message_is_printed_at_once(serve):
+    server = serve()
+    assert send(server.url).status == 0
+    ready, _, _ = select.select([server.process.stdout], [], [], TIMEOUT)
+    assert ready and server.process.stdout.readline().startswith(b"message 1: ")
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(tmp_path):
+    words = ["nohup", BINARY, "serve", "--listen", "127.0.0.1:0", "--store", str(tmp_path / "mail")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        url = process.stdout.readline().decode().split()[1]
+        process.send_signal(signal.SIGHUP)
+        assert send(url).status == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=TIMEOUT) == 0
+
+
+def talk(server, *lines):
+    """The lines in clear, one after the other; all that the server says until it closes."""
+    port = int(server.url.partition("127.0.0.1:")[2].partition("?")[0])
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection:
+        connection.sendall("".join(line + "\r\n" for line in (*lines, "QUIT")).encode())
+        with connection.makefile("rb") as stream:
+            return stream.read().decode()
+
+
+def test_extensions_and_mechanisms_can_be_hidden(serve):
+    server = serve("--no-tls", "--hide", "PIPELINING,chunking", "--auth", "LOGIN")
+    said = talk(server, "EHLO me", "BDAT 1 LAST")
+    assert "PIPELINING" not in said and "CHUNKING" not in said and "BINARYMIME" not in said
+    assert "250-AUTH LOGIN\r\n" in said and "DSN" in said and "500 5.5.1" in said
+    result = send(server.url, "--json").json
+    assert result["outcome"] == "sent" and result["auth"]["tried"] == ["LOGIN"]
+
+
+def test_lmtp(serve):
+    server = serve("--lmtp", "--no-tls")
+    assert server.url.startswith("lmtp://")
+    said = talk(server, "LHLO me", "MAIL FROM:<a@b.c>", "RCPT TO:<d@e.f>", "RCPT TO:<g@h.i>", "DATA",
+                "x", ".")
+    assert "250 2.0.0 <d@e.f>" in said and "250 2.0.0 <g@h.i>" in said
+    result = send(server.url, "--json", to=("bob@example.org", "carl@example.org")).json
+    assert result["outcome"] == "sent"
+    assert [one["reply"] for one in result["recipients"]] == [
+        "<bob@example.org> message kept", "<carl@example.org> message kept"]
+
+
+def test_lmtp_under_tls_with_a_login(serve):
+    server = serve("--lmtp", "--user", "ann", "--password", "x", "--require-auth")
+    result = send(server.url, "--json").json
+    assert result["outcome"] == "sent" and result["tls"]["version"] is not None
+    assert result["auth"]["tried"] == ["SCRAM-SHA-256-PLUS"]
 
 
 def test_control_bytes_of_a_message_are_not_printed(serve):
@@ -107,6 +162,10 @@ def run(*words):
     (("--listen", "127.0.0.1:65536"), 64, "65535"),
     (("--listen", "192.0.2.1:0"), 71, "loopback"),
     (("--user", "ann"), 64, "go together"),
+    (("--auth", "NTLM"), 71, "'NTLM' is not a mechanism"),
+    (("--auth", "PLAIN,SCRAM-SHA-256"), 71, "give user and password"),
+    (("--hide", "DSN,XYZZY"), 71, "'XYZZY' is not an extension"),
+    (("--implicit-tls", "--lmtp"), 64, "cannot go together"),
     (("--implicit-tls", "--no-tls"), 64, "cannot go together"),
     (("--script", "/nonexistent.scn"), 66, "cannot read /nonexistent.scn"),
     (("--store", "/nonexistent/dir"), 71, "cannot make the folder"),

@@ -1,28 +1,19 @@
 """A real Postfix on loopback, on its own: nothing of the machine's own mail service is touched.
 
 The programs come from the machine where Postfix is installed, and otherwise from Debian's packages,
-unpacked (not installed) into a folder that is kept. Configuration, queue, mailboxes, certificates
-and passwords live in a temporary folder that is gone afterwards. STARTTLS and AUTH are required.
+unpacked. STARTTLS and AUTH are required on `port`, TLS at once on `tls_port`; `bare_port` offers no
+PIPELINING; `relay_port` takes mail for the mailboxes from anybody, for servers that pass it on.
 """
 
-import email
-import email.policy
 import glob
 import grp
 import os
 import pathlib
 import pwd
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 
-DOMAIN = "example.test"
-USER = "bench"
-PASSWORD = "right-Pa55word"
-MAILBOXES = ("ann", "carol", "dave")
+from live_server import (DOMAIN, MAILBOXES, PASSWORD, USER, Server, Unavailable, free_port, run,
+                         unpack)
 
 PACKAGES = ("postfix", "sasl2-bin", "libsasl2-modules", "libsasl2-2", "libsasl2-modules-db",
             "libdb5.3", "libicu72", "libnsl2", "libtirpc3")
@@ -30,6 +21,8 @@ PACKAGES = ("postfix", "sasl2-bin", "libsasl2-modules", "libsasl2-2", "libsasl2-
 # Postfix wants two identities that nobody else uses. Where Postfix is not installed there are no
 # users made for it: these come with every Debian system and own nothing there.
 OWNERS = (("postfix", "postdrop"), ("list", "operator"))
+
+UTF8_MAILBOX = "jürgen"  # and its address needs SMTPUTF8
 
 MAIN_CF = """\
 compatibility_level = 3.6
@@ -43,7 +36,7 @@ mail_owner = {owner}
 setgid_group = {group}
 default_privs = nobody
 import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C LD_LIBRARY_PATH SASL_PATH
-maillog_file = {home}/log
+maillog_file = {home}/postfix.log
 maillog_file_prefixes = {home}
 
 myhostname = mx.{domain}
@@ -70,6 +63,7 @@ virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
 
+smtputf8_enable = yes
 smtpd_tls_security_level = encrypt
 smtpd_tls_cert_file = {home}/server.pem
 smtpd_tls_key_file = {home}/server.key
@@ -90,7 +84,15 @@ QUEUE_FOLDERS = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "h
                  "maildrop", "pid", "private", "public", "saved", "trace")
 
 MASTER_CF = """\
-{port}     inet  n - n - -   smtpd
+{port}       inet  n - n - -   smtpd
+{tls_port}   inet  n - n - -   smtpd
+  -o smtpd_tls_wrappermode=yes
+{bare_port}  inet  n - n - -   smtpd
+  -o smtpd_discard_ehlo_keywords=pipelining
+{relay_port} inet  n - n - -   smtpd
+  -o smtpd_tls_security_level=none
+  -o smtpd_sasl_auth_enable=no
+  -o smtpd_recipient_restrictions=reject_unauth_destination
 cleanup    unix  n - n - 0   cleanup
 qmgr       unix  n - n 300 1 qmgr
 tlsmgr     unix  - - n 1000? 1 tlsmgr
@@ -109,41 +111,6 @@ postlog    unix-dgram n - n - 1 postlogd
 """
 
 
-class Unavailable(Exception):
-    """Why there can be no Postfix here; the tests are skipped with it."""
-
-
-def _run(command, **options):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=120, check=False, **options)
-    if done.returncode != 0:
-        words = done.stdout.decode(errors="replace").strip()
-        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {words}")
-    return done.stdout.decode(errors="replace")
-
-
-def _unpack(cache):
-    """Debian's packages, unpacked into cache/root; done once, kept for the next run."""
-    root = cache / "root"
-    if (root / "complete").exists():
-        return root
-    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise Unavailable("Postfix is not installed, and this is no Debian to take its package from")
-    shutil.rmtree(cache, ignore_errors=True)
-    packages = cache / "packages"
-    packages.mkdir(parents=True)
-    for name in PACKAGES:
-        try:
-            _run(["apt-get", "-q", "download", name], cwd=packages)
-        except RuntimeError as error:
-            raise Unavailable(f"Debian's package {name} cannot be had ({error})") from error
-    for package in sorted(packages.glob("*.deb")):
-        _run(["dpkg-deb", "-x", str(package), str(root)])
-    shutil.rmtree(packages)
-    (root / "complete").touch()
-    return root
-
-
 def _identity():
     for owner, group in OWNERS:
         try:
@@ -155,105 +122,48 @@ def _identity():
     raise Unavailable("no user and group that Postfix could run as")
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Postfix:
-    """One private Postfix; use as a context manager."""
+class Postfix(Server):
+    name = "Postfix"
+    connection = r"smtpd\[\d+\]: connect from "
 
     def __init__(self, cache):
-        if os.geteuid() != 0:
-            raise Unavailable("Postfix's daemons start as root only")
-        if shutil.which("openssl") is None:
-            raise Unavailable("openssl is not there")
+        super().__init__()
         installed = all(shutil.which(tool) for tool in ("postfix", "saslpasswd2"))
-        self.root = pathlib.Path("/") if installed else _unpack(pathlib.Path(cache).resolve())
+        self.root = pathlib.Path("/") if installed else unpack(pathlib.Path(cache) / "postfix",
+                                                               PACKAGES)
         self.owner, self.group = _identity()
-        self.home = None
-        self.port = None
-        self.master = None
+        self.port = self.tls_port = self.bare_port = self.relay_port = None
         self.environment = dict(os.environ, LC_ALL="C")
         if not installed:
             # Unpacked programs find their libraries and plug-ins beside themselves.
-            multiarch = [folder for folder in glob.glob(f"{self.root}/usr/lib/*-linux-gnu*")]
-            self.environment["LD_LIBRARY_PATH"] = ":".join([f"{self.root}/usr/lib/postfix"] + multiarch)
+            multiarch = glob.glob(f"{self.root}/usr/lib/*-linux-gnu*")
+            self.environment["LD_LIBRARY_PATH"] = ":".join([f"{self.root}/usr/lib/postfix"]
+                                                           + multiarch)
             self.environment["SASL_PATH"] = ":".join(f"{folder}/sasl2" for folder in multiarch)
 
-    def __enter__(self):
-        # Processes of several users walk through this folder: open to all, but not listable.
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="tidymail-postfix-"))
-        try:
-            self.home.chmod(0o711)
-            self._make_certificates()
-            self._make_passwords()
-            self._make_mailboxes()
-            self._start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(self, *_):
-        if self.master is not None:
-            self._stop()
-        shutil.rmtree(self.home, ignore_errors=True)
-
-    def _stop(self):
-        """The master ends its children when it is told to end."""
-        self.master.terminate()
-        try:
-            self.master.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.master.pid, signal.SIGKILL)  # a session of its own, started here
-            self.master.wait()
-        self.master = None
-
-    def _make_certificates(self):
-        """A certificate authority, and a server certificate for 127.0.0.1 and localhost."""
-        home = self.home
-        _run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-              "-nodes", "-days", "2", "-subj", "/CN=tidymail test authority",
-              "-keyout", f"{home}/ca.key", "-out", f"{home}/ca.pem"])
-        _run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-              "-subj", f"/CN=mx.{DOMAIN}", "-keyout", f"{home}/server.key",
-              "-out", f"{home}/server.csr"])
-        (home / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        _run(["openssl", "x509", "-req", "-in", f"{home}/server.csr", "-CA", f"{home}/ca.pem",
-              "-CAkey", f"{home}/ca.key", "-CAcreateserial", "-days", "2",
-              "-extfile", f"{home}/san", "-out", f"{home}/server.pem"])
-
-    def _make_passwords(self):
+    def prepare(self):
         """Cyrus SASL with a password file of our own, where Debian's Postfix looks for it."""
         folder = self.home / "etc" / "sasl"
         folder.mkdir(mode=0o755, parents=True)
         (folder / "smtpd.conf").write_text(
-            "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\n"
+            "pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+            "mech_list: PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256\n"
             f"sasldb_path: {folder}/users.db\n")
-        done = subprocess.run([f"{self.root}/usr/sbin/saslpasswd2", "-p", "-c", "-f",
-                               f"{folder}/users.db", "-u", DOMAIN, USER],
-                              input=PASSWORD.encode(), env=self.environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"saslpasswd2: {done.stdout.decode(errors='replace')}")
+        run([f"{self.root}/usr/sbin/saslpasswd2", "-p", "-c", "-f", f"{folder}/users.db", "-u",
+             DOMAIN, USER], words=PASSWORD, env=self.environment)
         shutil.chown(folder / "users.db", self.owner)
 
-    def _make_mailboxes(self):
-        nobody = pwd.getpwnam("nobody")
-        folder = self.home / "mail"
-        folder.mkdir(mode=0o755)
-        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-
-    def _configure(self, port):
+    def configure(self):
         folder = self.home / "etc"
-        folder.mkdir(mode=0o755, exist_ok=True)
-        nobody = pwd.getpwnam("nobody")
+        self.port, self.tls_port = free_port(), free_port()
+        self.bare_port, self.relay_port = free_port(), free_port()
+        names = MAILBOXES + (UTF8_MAILBOX,)
         values = {
-            "root": str(self.root).rstrip("/"), "home": self.home, "domain": DOMAIN, "port": port,
-            "owner": self.owner, "group": self.group, "uid": nobody.pw_uid, "gid": nobody.pw_gid,
-            "mailboxes": ", ".join(f"{{ {name}@{DOMAIN} = {name}/ }}" for name in MAILBOXES),
+            "root": str(self.root).rstrip("/"), "home": self.home, "domain": DOMAIN,
+            "owner": self.owner, "group": self.group, "port": self.port,
+            "tls_port": self.tls_port, "bare_port": self.bare_port, "relay_port": self.relay_port,
+            "uid": self.nobody.pw_uid, "gid": self.nobody.pw_gid,
+            "mailboxes": ", ".join(f"{{ {name}@{DOMAIN} = {name}/ }}" for name in names),
         }
         (folder / "main.cf").write_text(MAIN_CF.format(**values))
         (folder / "master.cf").write_text(MASTER_CF.format(**values))
@@ -265,56 +175,12 @@ class Postfix:
             if name != "pid":
                 shutil.chown(path, self.owner, self.group)
 
-    def _start(self):
-        for _ in range(3):  # another program may be quicker to take the port
-            self.port = _free_port()
-            self._configure(self.port)
-            with open(self.home / "start.log", "ab") as log:
-                self.master = subprocess.Popen(
-                    [f"{self.root}/usr/lib/postfix/sbin/master", "-c", f"{self.home}/etc", "-d"],
-                    env=dict(self.environment, MAIL_CONFIG=f"{self.home}/etc"),
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-            if self._listens():
-                return
-            self._stop()
-        raise RuntimeError("Postfix does not start: " + self.log())
+    def command(self):
+        return ([f"{self.root}/usr/lib/postfix/sbin/master", "-c", f"{self.home}/etc", "-d"],
+                dict(self.environment, MAIL_CONFIG=f"{self.home}/etc"))
 
-    def _listens(self):
-        for _ in range(100):
-            if self.master.poll() is not None:
-                return False
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 5) as probe:
-                    if probe.recv(200).startswith(b"220 "):
-                        return True
-            except OSError:
-                pass
-            time.sleep(0.1)
-        return False
+    def ports(self):
+        return self.port, self.bare_port, self.relay_port
 
-    def log(self):
-        """What Postfix said so far, for the message of a test that fails."""
-        words = ""
-        for name in ("start.log", "log"):
-            path = self.home / name
-            if path.exists():
-                words += path.read_text(errors="replace")
-        return words
-
-    def url(self, password=PASSWORD):
-        return (f"smtp://{USER}%40{DOMAIN}:{password}@127.0.0.1:{self.port}"
-                f"?ca={self.home}/ca.pem&timeout=60")
-
-    def mailbox(self, name, count=1):
-        """The messages in a mailbox, parsed; waits a while for `count` of them."""
-        for _ in range(200):
-            paths = sorted((self.home / "mail" / name / "new").glob("*"))
-            if len(paths) >= count:
-                break
-            time.sleep(0.05)
-        return [email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-                for path in paths]
-
-    def empty_mailboxes(self):
-        for path in (self.home / "mail").glob("*/new/*"):
-            path.unlink()
+    def implicit_tls(self, **options):
+        return self.url(scheme="smtps", port=self.tls_port, **options)

@@ -117,3 +117,70 @@ int scenario_file_parse(const struct scenario_file *file, struct tdm_scenario *s
     free(text);
     return result;
 }
+
+static int tally_add(struct scenario_tally *tally, const char *name, size_t length)
+{
+    struct scenario_count *grown = realloc(tally->entries, (tally->count + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        return -1;
+    }
+    tally->entries = grown;
+    grown[tally->count].name = strndup(name, length);
+    grown[tally->count].number = 0;
+    return grown[tally->count++].name != NULL ? 0 : -1;
+}
+
+int scenario_tally_read(struct scenario_tally *tally, const char *path)
+{
+    size_t length = 0;
+    int result = 0;
+    memset(tally, 0, sizeof(*tally));
+    char *text = scenario_file_read(path, &length);
+    for (const char *line = text; result == 0 && line != NULL && *line != '\0';) {
+        size_t word = strcspn(line, " \n");
+        if (word > 0 && line[0] != '#') {
+            result = tally_add(tally, line, word);
+        }
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    free(text);
+    return text != NULL ? result : -1;
+}
+
+int scenario_tally_count(struct scenario_tally *tally, const char *name)
+{
+    for (size_t i = 0; i < tally->count; i++) {
+        if (strcmp(tally->entries[i].name, name) == 0) {
+            tally->entries[i].number++;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+int scenario_tally_areas(struct scenario_tally *tally, const struct scenario_files *files)
+{
+    memset(tally, 0, sizeof(*tally));
+    for (size_t i = 0; i < files->count; i++) {
+        const char *name = files->files[i].name;
+        size_t area = strcspn(name, "/");
+        /* files come by name: those of one folder follow each other */
+        const char *last = tally->count > 0 ? tally->entries[tally->count - 1].name : "";
+        int same = strlen(last) == area && memcmp(last, name, area) == 0;
+        if (!same && tally_add(tally, name, area) != 0) {
+            return -1;
+        }
+        tally->entries[tally->count - 1].number++;
+    }
+    return 0;
+}
+
+void scenario_tally_clear(struct scenario_tally *tally)
+{
+    for (size_t i = 0; i < tally->count; i++) {
+        free(tally->entries[i].name);
+    }
+    free(tally->entries);
+    memset(tally, 0, sizeof(*tally));
+}

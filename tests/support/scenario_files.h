@@ -25,4 +25,23 @@ char *scenario_file_read(const char *path, size_t *length);
 int scenario_file_parse(const struct scenario_file *file, struct tdm_scenario *scenario,
                         struct tdm_buf *problems);
 
+/* Names and how often each was met. */
+struct scenario_count {
+    char *name;
+    size_t number;
+};
+
+struct scenario_tally {
+    struct scenario_count *entries;
+    size_t count;
+};
+
+/* The names of classes.txt: the first word of each line that is no comment, each counted 0. */
+int scenario_tally_read(struct scenario_tally *tally, const char *path);
+/* Counts a name; -1 where it is not there. */
+int scenario_tally_count(struct scenario_tally *tally, const char *name);
+/* The folders of the files, and how many files each holds. */
+int scenario_tally_areas(struct scenario_tally *tally, const struct scenario_files *files);
+void scenario_tally_clear(struct scenario_tally *tally);
+
 #endif

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <tidymail/tidymail.h>
+
 #include "client/credentials.h"
 #include "transport_fixture.h"
 
@@ -42,22 +44,27 @@ static tidymail_transport *open_from(const char *source, const struct tdm_clock 
 static void gives(const char *source, const char *password)
 {
     tidymail_transport *transport = open_from(source, &fixture_clock);
-    if (tdm_credentials_load(transport) != TIDYMAIL_OK) {
-        fail_msg("%s: %s", source, tidymail_error_message(tidymail_transport_error(transport)));
+    struct tidymail_error error;
+    tdm_error_init(&error, NULL);
+    if (tdm_credentials_load(transport, &error) != TIDYMAIL_OK) {
+        fail_msg("%s: %s", source, tidymail_error_message(&error));
     }
     assert_string_equal(transport->password, password);
-    assert_int_equal(tdm_credentials_load(transport), TIDYMAIL_OK); /* not asked again */
+    assert_int_equal(tdm_credentials_load(transport, &error), TIDYMAIL_OK); /* not asked again */
     tdm_transport_free(transport);
 }
 
 static void fails(const char *source, const struct tdm_clock *clock, const char *words)
 {
     tidymail_transport *transport = open_from(source, clock);
-    assert_int_equal(tdm_credentials_load(transport), TIDYMAIL_KIND_CONFIGURATION);
-    const tidymail_error *error = tidymail_transport_error(transport);
-    assert_int_equal(tidymail_error_phase(error), TIDYMAIL_PHASE_PREPARE);
-    assert_string_equal(tidymail_error_message(error), words);
+    struct tidymail_error error;
+    tdm_error_init(&error, NULL);
+    assert_int_equal(tdm_credentials_load(transport, &error), TIDYMAIL_KIND_CONFIGURATION);
+    assert_int_equal(tidymail_error_phase(&error), TIDYMAIL_PHASE_PREPARE);
+    assert_string_equal(tidymail_error_message(&error), words);
     assert_null(transport->password);
+    assert_null(tidymail_transport_error(transport)); /* it concerns this send alone */
+    tdm_error_clear(&error);
     tdm_transport_free(transport);
 }
 
@@ -124,6 +131,59 @@ static void a_command_has_a_deadline(void **state)
     assert_in_range(time(NULL) - start, 0, 10);
 }
 
+/* A failed source does not stick, and a refused secret is asked for again. */
+static void the_source_is_asked_again(void **state)
+{
+    (void)state;
+    struct tidymail_error error;
+    tidymail_transport *transport = open_from("env:TIDYMAIL_TEST_SECRET", &fixture_clock);
+    tdm_error_init(&error, NULL);
+    unsetenv("TIDYMAIL_TEST_SECRET");
+    assert_int_equal(tdm_credentials_load(transport, &error), TIDYMAIL_KIND_CONFIGURATION);
+    tdm_error_clear(&error);
+    setenv("TIDYMAIL_TEST_SECRET", "old", 1);
+    assert_int_equal(tdm_credentials_load(transport, &error), TIDYMAIL_OK);
+    setenv("TIDYMAIL_TEST_SECRET", "new", 1);
+    error.kind = TIDYMAIL_KIND_TEMPORARY;
+    tdm_credentials_after(transport, &error);
+    assert_string_equal(transport->password, "old");
+    error.kind = TIDYMAIL_KIND_AUTHENTICATION;
+    tdm_credentials_after(transport, &error);
+    assert_null(transport->password);
+    tdm_error_clear(&error);
+    assert_int_equal(tdm_credentials_load(transport, &error), TIDYMAIL_OK);
+    assert_string_equal(transport->password, "new");
+    tdm_transport_free(transport);
+    unsetenv("TIDYMAIL_TEST_SECRET");
+}
+
+/* The transport stays usable: the next send looks again. */
+static void a_failed_source_does_not_stick_to_the_transport(void **state)
+{
+    (void)state;
+    unsetenv("TIDYMAIL_TEST_SECRET");
+    tidymail_transport *transport = tidymail_transport_open(
+        "smtp://ann@127.0.0.1:1?password-from=env:TIDYMAIL_TEST_SECRET", NULL);
+    tidymail_message *message = tidymail_message_new();
+    tidymail_message_set_from(message, "ann@example.org");
+    tidymail_message_add_to(message, "bob@example.org");
+    tidymail_report *report = tidymail_send(transport, message);
+    const tidymail_error *error = tidymail_report_error(report);
+    assert_int_equal(tidymail_error_kind(error), TIDYMAIL_KIND_CONFIGURATION);
+    assert_non_null(strstr(tidymail_error_message(error), "TIDYMAIL_TEST_SECRET is not set"));
+    tidymail_report_free(report);
+    assert_null(tidymail_transport_error(transport));
+    setenv("TIDYMAIL_TEST_SECRET", "here now", 1);
+    report = tidymail_send(transport, message);
+    error = tidymail_report_error(report);
+    assert_int_equal(tidymail_error_kind(error), TIDYMAIL_KIND_CONNECTION);
+    assert_int_equal(tidymail_error_phase(error), TIDYMAIL_PHASE_CONNECT);
+    tidymail_report_free(report);
+    tidymail_message_free(message);
+    tidymail_transport_close(transport);
+    unsetenv("TIDYMAIL_TEST_SECRET");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +191,8 @@ int main(void)
         cmocka_unit_test(a_file),
         cmocka_unit_test(a_command),
         cmocka_unit_test(a_command_has_a_deadline),
+        cmocka_unit_test(the_source_is_asked_again),
+        cmocka_unit_test(a_failed_source_does_not_stick_to_the_transport),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

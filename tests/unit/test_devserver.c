@@ -127,6 +127,34 @@ static void test_a_message_in_clear(void **state)
     tidymail_devserver_stop(server);
 }
 
+static void test_parameters_are_told(void **state)
+{
+    tidymail_devserver_options options = TIDYMAIL_DEVSERVER_OPTIONS_INIT;
+    (void)state;
+    options.no_tls = 1;
+    options.hide = "PIPELINING";
+    tidymail_devserver *server = start(&options);
+    int fd = dial(server);
+    wait_for(fd, "220 ");
+    say(fd, "EHLO me\r\nMAIL FROM:<a@example.com> RET=HDRS ENVID=x\r\n"
+            "RCPT TO:<b@example.com> NOTIFY=NEVER\r\nRCPT TO:<c@example.com>\r\n"
+            "BDAT 4\r\n.\r\nxBDAT 2 LAST\r\n\r\nNOOP\r\nQUIT\r\n");
+    int result;
+    const char *said = hear(fd, NULL, &result);
+    assert_null(strstr(said, "PIPELINING"));
+    assert_non_null(strstr(said, "250 2.0.0 message kept\r\n250 2.0.0 ok\r\n221"));
+    close(fd);
+    assert_string_equal(tidymail_devserver_message(server, 0, NULL), ".\r\nx\r\n");
+    assert_string_equal(tidymail_devserver_message_parameters(server, 0), "RET=HDRS ENVID=x");
+    assert_string_equal(tidymail_devserver_message_recipient_parameters(server, 0, 0),
+                        "NOTIFY=NEVER");
+    assert_string_equal(tidymail_devserver_message_recipient_parameters(server, 0, 1), "");
+    assert_null(tidymail_devserver_message_recipient_parameters(server, 0, 2));
+    assert_null(tidymail_devserver_message_parameters(server, 1));
+    assert_string_equal(tidymail_devserver_client_certificate(server), "");
+    tidymail_devserver_stop(server);
+}
+
 static SSL *shake_hands(const tidymail_devserver *server, int fd, const char *name)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -627,6 +655,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_message_in_clear),
+        cmocka_unit_test(test_parameters_are_told),
         cmocka_unit_test(test_starttls_and_a_login),
         cmocka_unit_test(test_tls_at_once),
         cmocka_unit_test(test_urls),

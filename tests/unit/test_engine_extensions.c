@@ -383,6 +383,8 @@ static void scram_logs_in_and_the_server_proves_itself(void **state)
         if (i == 0) {
             exchange(&f, "\r\n", "235 ok\r\n");
         }
+        assert_null(strstr(tdm_buf_text(&f.trace), "cj1meWtv")); /* r=, s=, i= */
+        assert_null(strstr(tdm_buf_text(&f.trace), "dj1y"));     /* v= */
         if (i < 2) {
             exchange(&f, "MAIL FROM:<me@example.com>\r\n", "250 ok\r\n");
         } else {

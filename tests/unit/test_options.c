@@ -42,6 +42,11 @@ static void defaults_are_those_of_the_table(void **state)
     assert_int_equal(options.initial_response, 1);
     assert_int_equal(options.pipelining, 1);
     assert_int_equal(options.partial, 1);
+    assert_int_equal(options.chunking, 0);
+    assert_null(options.cert);
+    assert_null(options.key);
+    assert_null(options.proxy);
+    assert_null(options.source);
     assert_null(options.ca);
     assert_int_equal(options.verify, TDM_VERIFY_FULL);
     assert_null(options.helo);
@@ -69,6 +74,17 @@ static void good_values_are_taken(void **state)
     assert_string_equal(options.auth, "login,plain");
     set_well(&options, "auth", "PLAIN");
     assert_string_equal(options.auth, "PLAIN");
+    set_well(&options, "auth", "scram-sha-256-plus,SCRAM-SHA-1,cram-md5,xoauth2,external");
+    set_well(&options, "chunking", "yes");
+    assert_int_equal(options.chunking, 1);
+    set_well(&options, "cert", "/etc/client.pem");
+    assert_string_equal(options.cert, "/etc/client.pem");
+    set_well(&options, "key", "/etc/client.key");
+    assert_string_equal(options.key, "/etc/client.key");
+    set_well(&options, "proxy", "socks5://ann:a@proxy:1080");
+    assert_string_equal(options.proxy, "socks5://ann:a@proxy:1080");
+    set_well(&options, "source", "192.0.2.1");
+    assert_string_equal(options.source, "192.0.2.1");
     set_well(&options, "cleartext-auth", "allow");
     assert_int_equal(options.cleartext_auth, 1);
     set_well(&options, "pipelining", "no");
@@ -95,6 +111,7 @@ static void good_values_are_taken(void **state)
     assert_int_equal(options.verify_sha256[31], 0);
     tdm_options_clear(memory_default, &options);
     assert_null(options.helo);
+    assert_null(options.proxy);
 }
 
 static void seconds_may_have_fractions(void **state)
@@ -137,10 +154,17 @@ static void bad_values_say_what_is_allowed(void **state)
     } cases[] = {
         {"tls", "on", "option tls: bad value \"on\"; allowed: none, opportunistic, starttls"},
         {"tls", "", "bad value \"\""},
-        {"auth", "", "PLAIN, LOGIN"},
+        {"auth", "", "allowed: SCRAM-SHA-256-PLUS, SCRAM-SHA-256, "},
+        {"auth", "", ", OAUTHBEARER, XOAUTH2, EXTERNAL (several with commas)"},
         {"auth", "plain,", "option auth: bad value"},
         {"auth", "plain,,login", "option auth: bad value"},
         {"auth", "cram-md6", "option auth: bad value \"cram-md6\""},
+        {"auth", "scram-sha-256 ", "option auth: bad value"},
+        {"chunking", "1", "option chunking: bad value \"1\"; allowed: yes, no"},
+        {"cert", "", "option cert: bad value \"\"; allowed: a text that is not empty"},
+        {"key", "a\tb", "option key: a control byte at offset 1"},
+        {"proxy", "socks5://ann:S3CRET\n@h", "option proxy: a control byte at offset 19"},
+        {"source", "", "option source: bad value"},
         {"pipelining", "true", "option pipelining: bad value \"true\"; allowed: yes, no"},
         {"cleartext-auth", "yes", "allowed: allow, no"},
         {"verify", "sha256:00", "allowed: full, none, sha256: and 64 hex digits"},

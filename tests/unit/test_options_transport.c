@@ -52,6 +52,10 @@ static void the_struct_beats_the_url(void **state)
          "env:B"},
         {"smtp://ann@h?password-from=env:A", NULL, "b", NULL, "ann", "b", NULL},
         {"smtp://ann@h?password-from=env:A", "bob", NULL, NULL, "bob", NULL, "env:A"},
+        /* with EXTERNAL the certificate is the secret */
+        {"smtp://ann@h?auth=external", NULL, NULL, NULL, "ann", NULL, NULL},
+        {"smtp://h?auth=EXTERNAL&cert=c.pem&key=k.pem", NULL, NULL, NULL, NULL, NULL, NULL},
+        {"smtp://h", "ann", NULL, "auth=external", "ann", NULL, NULL},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         tidymail_transport *transport =
@@ -91,6 +95,13 @@ static void half_of_a_login_is_refused(void **state)
         {"smtp://:S3CRET@h", NULL, NULL, NULL, "a password is given, but no user"},
         {"smtp://h?password-from=env:X", NULL, NULL, NULL, "a password is given, but no user"},
         {"smtp://@h", NULL, NULL, NULL, "a password is given, but no user"},
+        {"smtp://ann@h?auth=external,plain", NULL, NULL, NULL, "a user is given, but no password"},
+        {"smtp://ann@h?auth=xoauth2", NULL, NULL, NULL, "a user is given, but no token"},
+        {"smtp://ann@h?auth=XOAUTH2,oauthbearer", NULL, NULL, NULL, "but no token"},
+        {"smtp://ann@h?auth=xoauth2,plain", NULL, NULL, NULL, "but no password"},
+        {"smtp://:S3CRET@h?auth=oauthbearer", NULL, NULL, NULL, "a token is given, but no user"},
+        {"smtp://ann:S3CRET@h?key=k.pem", NULL, NULL, NULL, "a key is given, but no certificate"},
+        {"lmtp://ann@h", NULL, NULL, NULL, "a user is given, but no password"},
         {"smtp://ann:S3CRET@h?password-from=env:A", NULL, NULL, NULL, "both a password and"},
         {"smtp://ann@h", NULL, "S3CRET", "password-from=env:A", "both a password and"},
         {"smtp://ann@h", NULL, "S3CRET\n", NULL, "password: a control byte at offset 6"},
@@ -139,6 +150,12 @@ static void a_url_is_shown_without_its_secret(void **state)
         {"smtp://ann@h?timeout=5&password-from=command:echo%20S3CRET&helo=x",
          "smtp://ann@h?timeout=5&password-from=command:***&helo=x"},
         {"smtp://ann@h?password-from=command%3Aecho%20S3CRET", "smtp://ann@h?password-from=:***"},
+        {"smtp://h?proxy=socks5://bob:S3CRET@proxy:1080&timeout=5",
+         "smtp://h?proxy=socks5://***@proxy:1080&timeout=5"},
+        {"smtp://h?proxy=http%3A%2F%2Fbob%3AS3CRET%40proxy:3128",
+         "smtp://h?proxy=http://***@proxy:3128"},
+        {"smtp://h?proxy=socks5://proxy:1080", "smtp://h?proxy=socks5://proxy:1080"},
+        {"lmtp+unix:///run/dovecot/lmtp", "lmtp+unix:///run/dovecot/lmtp"},
         {"memory:", "memory:"},
         {"file:///tmp/a%20b", "file:///tmp/a b"},
     };
@@ -146,6 +163,7 @@ static void a_url_is_shown_without_its_secret(void **state)
         tidymail_transport *transport = open_with(cases[i].url, NULL, NULL, NULL);
         assert_null(tidymail_transport_error(transport));
         assert_string_equal(tidymail_transport_url(transport), cases[i].shown);
+        assert_null(strstr(tidymail_transport_url(transport), "S3CRET"));
         tdm_transport_free(transport);
     }
     assert_string_equal(tidymail_transport_url(NULL), "");

@@ -42,7 +42,7 @@ static const struct reply_case cases[] = {
     {"2506-me\r\n", TDM_REPLY_GARBAGE, 0, NULL, NULL},
     {"25 ok\r\n", TDM_REPLY_GARBAGE, 0, NULL, NULL},
     {"hello\r\n", TDM_REPLY_GARBAGE, 0, NULL, NULL},
-    {"250-a\r\n\r\n", TDM_REPLY_GARBAGE, 0, NULL, NULL},
+    {"250-a\r\n\r\n250 b\r\n", TDM_REPLY_DONE, 250, "", "a\nb"},
     {"250_ok\r\n", TDM_REPLY_GARBAGE, 0, NULL, NULL},
     {"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n", TDM_REPLY_GARBAGE, 0, NULL, NULL},
     {"\x15\x03\x01", TDM_REPLY_GARBAGE, 0, NULL, NULL},
@@ -151,7 +151,7 @@ static void reads_what_ehlo_offers(void **state)
 {
     (void)state;
     struct tdm_smtp_caps caps;
-    read_caps(&caps, "250-STARTTLS is my name\r\n250-size 1000\r\n250-auth plain Login\r\n"
+    read_caps(&caps, "250-starttls.example greets you\r\n250-size 1000\r\n250-auth plain Login\r\n"
                      "250-AUTH=LOGIN CRAM-MD5\r\n250-PIPELINING\r\n250 smtputf8\r\n");
     assert_false(caps.starttls); /* the first line is the server's name */
     assert_true(caps.pipelining && caps.smtputf8 && caps.eight_bit && caps.size);

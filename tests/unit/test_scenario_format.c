@@ -28,6 +28,7 @@ static void test_everything_that_is_in_a_file(void **state)
     parse(&s, "# a comment\r\n"
               "title: Two words \r\n"
               "source:\tsomewhere\r\n"
+              "class: reply-framing\r\n"
               "\r\n"
               "client: auth=plain user=bench password=\"two \\\"words\\\\\" to=a@x,b@x\r\n"
               "client: to=c@x from= reply-timeout=1.5 x-other=1\r\n"
@@ -36,8 +37,7 @@ static void test_everything_that_is_in_a_file(void **state)
               "S:\r\n"
               "   # indented comment\r\n"
               "@raw AAEC\r\n"
-              "@bytewise\r\n"
-              "@repeat 3\r\n"
+              "@bytewise\r\n@repeat 3\r\n"
               "S: slow\r\n"
               "S: still slow\r\n"
               "@wait 1.5s\r\n"
@@ -53,6 +53,7 @@ static void test_everything_that_is_in_a_file(void **state)
               "expect-recipient: sent");
     assert_string_equal(s.title, "Two words");
     assert_string_equal(s.source, "somewhere");
+    assert_string_equal(s.class_name, "reply-framing");
     assert_string_equal(tdm_scenario_client(&s, "password"), "two \"words\\");
     assert_string_equal(tdm_scenario_client(&s, "x-other"), "1");
     assert_null(tdm_scenario_client(&s, "to"));
@@ -61,7 +62,7 @@ static void test_everything_that_is_in_a_file(void **state)
     assert_string_equal(s.recipients[2], "c@x");
     assert_int_equal(s.step_count, 12);
     assert_string_equal(s.steps[0].text, "220  hi \r\n");
-    assert_int_equal(s.steps[0].line, 7);
+    assert_int_equal(s.steps[0].line, 8);
     assert_int_equal(s.steps[0].repeat, 1);
     assert_int_equal(s.steps[1].type, TDM_SCENE_EXPECT);
     assert_string_equal(s.steps[1].text, "EHLO *");
@@ -126,8 +127,8 @@ static void test_defaults(void **state)
 
 static void test_certificates_by_name(void **state)
 {
-    static const char *const kinds[TDM_CERTIFICATE_COUNT] = {"valid", "self-signed", "expired",
-                                                             "wrong-host", "untrusted-ca"};
+    static const char *const kinds[TDM_CERTIFICATE_COUNT] = {
+        "valid", "self-signed", "expired", "wrong-host", "untrusted-ca", "ca-as-leaf"};
     (void)state;
     for (size_t i = 0; i < TDM_CERTIFICATE_COUNT; i++) {
         struct tdm_scenario s;
@@ -137,9 +138,34 @@ static void test_certificates_by_name(void **state)
         parse(&s, text.data);
         assert_int_equal(s.steps[0].certificate, i);
         assert_string_equal(tdm_certificate_name(s.steps[0].certificate), kinds[i]);
+        assert_int_equal(s.steps[0].max_version, 0);
         tdm_scenario_clear(&s);
         tdm_buf_clear(&text);
     }
+}
+
+static void test_the_version_of_tls(void **state)
+{
+    struct tdm_scenario s;
+    (void)state;
+    parse(&s, "@tls max-version=1.1\n");
+    assert_int_equal(s.steps[0].max_version, 11);
+    assert_int_equal(s.steps[0].certificate, TDM_CERTIFICATE_VALID);
+    tdm_scenario_clear(&s);
+    parse(&s, "@tls  Max-Version=1.2  expired\n");
+    assert_int_equal(s.steps[0].max_version, 12);
+    assert_int_equal(s.steps[0].certificate, TDM_CERTIFICATE_EXPIRED);
+    tdm_scenario_clear(&s);
+}
+
+/* A certificate alone can be the credentials. */
+static void test_external_needs_no_user(void **state)
+{
+    struct tdm_scenario s;
+    (void)state;
+    parse(&s, "client: auth=EXTERNAL tls=none\nS: 220 x\n");
+    assert_null(tdm_scenario_client(&s, "user"));
+    tdm_scenario_clear(&s);
 }
 
 struct bad_file {
@@ -156,6 +182,8 @@ static const struct bad_file bad_files[] = {
     {" S: 220 x\n", "line 1: a line begins in its first column"},
     {"title: a\ntitle: b\n", "line 2: title: is there twice"},
     {"source: a\n\nsource: b\n", "line 3: source: is there twice"},
+    {"class: a\nclass: b\n", "line 2: class: is there twice"},
+    {"class: two words\n", "line 1: class: wants one word of letters, digits and -"},
     {"client: user\n", "line 1: client: wants words of the form name=value"},
     {"client: User=x\xc3\xa4 \x01=y\n", "line 1: client: wants words of the form name=value"},
     {"client: helo=a helo=b\n", "line 1: helo= is there twice"},
@@ -168,6 +196,8 @@ static const struct bad_file bad_files[] = {
     {"client: helo=\"a\\t\"\n", "line 1: in double quotes only \\\" \\\\ and \\n are escapes"},
     {"client: user=a\nS: x\n", "line 2: client: has only one of user= and password="},
     {"client: auth=plain\nS: x\n", "line 2: client: has auth= without user= and password="},
+    {"@tls expired valid\n", "line 1: unknown certificate 'valid'; known: "},
+    {"@tls max-version=1.3\n", "line 1: unknown certificate 'max-version=1.3'; known: "},
     {"@tls nice\n", "line 1: unknown certificate 'nice'; known: valid, self-signed, expired, "},
     {"@tls\n@tls\n", "line 2: @tls is there already, in line 1"},
     {"@close now\n", "line 1: nothing may stand behind this directive"},
@@ -319,6 +349,8 @@ int main(void)
         cmocka_unit_test(test_everything_that_is_in_a_file),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_certificates_by_name),
+        cmocka_unit_test(test_the_version_of_tls),
+        cmocka_unit_test(test_external_needs_no_user),
         cmocka_unit_test(test_errors_name_the_line),
         cmocka_unit_test(test_a_nul_byte_is_refused),
         cmocka_unit_test(test_durations),

@@ -30,19 +30,54 @@ static const char *const together[] = {
     "body/closed.scn",
     "body/reset.scn",
     "mail/451-behind-235-then-close.scn",
-    "mail/unsolicited-250-before-mail.scn",
+    "starttls/injected-opportunistic.scn",
+    "starttls/injected-refusal.scn",
+    "starttls/injected-session.scn",
 };
+
+/* A network decides which bytes come together, and a reset may overtake what was sent before it: one
+ * of these tries must go as it is written. In memory (test_scenarios.c) each does, at every cut. */
+#define TRIES_MAX 3
+
+/* What a message or a real connection does not have: no sender, a recipient twice, a server's name and
+ * port known beforehand. */
+static const char *const memory_only[] = {
+    "auth/oauthbearer-of-the-rfc.scn",
+    "rcpt/null-reverse-path.scn",
+    "rcpt/same-recipient-twice.scn",
+};
+
+/* The words of client: that the printed URL, or the message here, carries. The others ask for a
+ * message or a session of their own. */
+static const char *const carried[] = {
+    "auth",    "chunking",         "cleartext-auth", "final-timeout", "from",
+    "helo",    "initial-response", "lmtp",           "partial",       "password",
+    "timeout", "pipelining",       "reply-timeout",  "tls",           "user",
+};
+
+static int is_among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
 
 static int plays_over_a_socket(const char *name, const struct tdm_scenario *scenario)
 {
-    static const char *const own_message[] = {"size", "body", "smtputf8"};
-    for (size_t i = 0; i < sizeof(together) / sizeof(together[0]); i++) {
-        if (strcmp(name, together[i]) == 0) {
-            return 0;
-        }
+    if (is_among(name, together, sizeof(together) / sizeof(together[0])) ||
+        is_among(name, memory_only, sizeof(memory_only) / sizeof(memory_only[0]))) {
+        return 0;
     }
-    for (size_t i = 0; i < sizeof(own_message) / sizeof(own_message[0]); i++) {
-        if (tdm_scenario_client(scenario, own_message[i]) != NULL) {
+    /* a reply that nobody asked for is known as such only where it comes before the next command */
+    if (scenario->class_name != NULL && strcmp(scenario->class_name, "extra-replies") == 0 &&
+        scenario->expect.kind == TIDYMAIL_KIND_PROTOCOL) {
+        return 0;
+    }
+    for (size_t i = 0; i < scenario->client_count; i++) {
+        if (!is_among(scenario->client[i].name, carried, sizeof(carried) / sizeof(carried[0]))) {
             return 0;
         }
     }
@@ -104,7 +139,10 @@ static void test_scenario(void **state)
     struct tdm_buf problems;
     tdm_buf_init(&problems, NULL, 1 << 20);
     if (scenario_file_parse(file, &scenario, &problems) == 0) {
-        play(file, &scenario, &problems);
+        for (int tries = 0; tries < TRIES_MAX && (tries == 0 || problems.length > 0); tries++) {
+            tdm_buf_reset(&problems);
+            play(file, &scenario, &problems);
+        }
     }
     tdm_scenario_clear(&scenario);
     int clean = problems.length == 0;

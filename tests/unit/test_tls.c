@@ -132,7 +132,7 @@ static void meet_identity(const struct tdm_tls_config *config, const char *host,
 static void meet_script(const struct peer_step *script, struct meeting *meeting)
 {
     const struct peer_step *const scripts[] = {script, NULL};
-    struct tdm_tls_config config = {ca_path, TDM_TLS_VERIFY_FULL, {0}};
+    struct tdm_tls_config config = {.ca = ca_path, .verify = TDM_TLS_VERIFY_FULL};
     struct peer peer = {0};
     peer_start(&peer, scripts, &good);
     meet(&config, "mail.example", &peer, meeting);
@@ -160,7 +160,7 @@ static void test_trusted_names(void **state)
 {
     static const char *const hosts[] = {"mail.example", "mail.example.", "MAIL.example",
                                         "a.wild.example", "127.0.0.1"};
-    struct tdm_tls_config config = {ca_path, TDM_TLS_VERIFY_FULL, {0}};
+    struct tdm_tls_config config = {.ca = ca_path, .verify = TDM_TLS_VERIFY_FULL};
     struct meeting meeting;
     (void)state;
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
@@ -182,7 +182,7 @@ static void test_wrong_names(void **state)
     /* "old" is the common name, which counts for nothing */
     static const char *const hosts[] = {"other.example", "old", "a.b.wild.example", "127.0.0.2",
                                         "::1"};
-    struct tdm_tls_config config = {ca_path, TDM_TLS_VERIFY_FULL, {0}};
+    struct tdm_tls_config config = {.ca = ca_path, .verify = TDM_TLS_VERIFY_FULL};
     struct meeting meeting;
     char wanted[256];
     (void)state;
@@ -198,8 +198,8 @@ static void test_wrong_names(void **state)
 
 static void test_untrusted(void **state)
 {
-    struct tdm_tls_config config = {ca_path, TDM_TLS_VERIFY_FULL, {0}};
-    struct tdm_tls_config system = {NULL, TDM_TLS_VERIFY_FULL, {0}};
+    struct tdm_tls_config config = {.ca = ca_path, .verify = TDM_TLS_VERIFY_FULL};
+    struct tdm_tls_config system = {.ca = NULL, .verify = TDM_TLS_VERIFY_FULL};
     struct meeting meeting;
     (void)state;
     meet_identity(&config, "mail.example", &alone, &meeting);
@@ -213,7 +213,7 @@ static void test_untrusted(void **state)
 
 static void test_dates(void **state)
 {
-    struct tdm_tls_config config = {ca_path, TDM_TLS_VERIFY_FULL, {0}};
+    struct tdm_tls_config config = {.ca = ca_path, .verify = TDM_TLS_VERIFY_FULL};
     struct meeting meeting;
     (void)state;
     meet_identity(&config, "mail.example", &expired, &meeting);
@@ -226,7 +226,7 @@ static void test_dates(void **state)
 
 static void test_not_verified(void **state)
 {
-    struct tdm_tls_config config = {NULL, TDM_TLS_VERIFY_NONE, {0}};
+    struct tdm_tls_config config = {.ca = NULL, .verify = TDM_TLS_VERIFY_NONE};
     struct meeting meeting;
     (void)state;
     meet_identity(&config, "other.example", &expired, &meeting);
@@ -236,7 +236,7 @@ static void test_not_verified(void **state)
 
 static void test_fingerprint(void **state)
 {
-    struct tdm_tls_config config = {NULL, TDM_TLS_VERIFY_SHA256, {0}};
+    struct tdm_tls_config config = {.ca = NULL, .verify = TDM_TLS_VERIFY_SHA256};
     struct meeting meeting;
     unsigned int size = sizeof(config.sha256);
     (void)state;
@@ -281,7 +281,7 @@ static void test_peer_closes(void **state)
 static void test_old_version(void **state)
 {
     static const struct peer_step *const scripts[] = {hello, NULL};
-    struct tdm_tls_config config = {ca_path, TDM_TLS_VERIFY_FULL, {0}};
+    struct tdm_tls_config config = {.ca = ca_path, .verify = TDM_TLS_VERIFY_FULL};
     struct meeting meeting;
     struct peer peer = {.max_version = TLS1_1_VERSION};
     (void)state;
@@ -316,7 +316,7 @@ static void test_change_of_mind(void **state)
     static const struct peer_step *const scripts[] = {script, NULL};
     static char many[20000];
     static const char few[] = "\r\nQUIT\r\n";
-    struct tdm_tls_config config = {NULL, TDM_TLS_VERIFY_NONE, {0}};
+    struct tdm_tls_config config = {.ca = NULL, .verify = TDM_TLS_VERIFY_NONE};
     struct tidymail_error error;
     struct peer peer = {0};
     enum tdm_tls_result result;
@@ -352,7 +352,7 @@ static void test_change_of_mind(void **state)
 
 static void expect_bad_ca(const char *path, const char *part)
 {
-    struct tdm_tls_config config = {path, TDM_TLS_VERIFY_FULL, {0}};
+    struct tdm_tls_config config = {.ca = path, .verify = TDM_TLS_VERIFY_FULL};
     struct tidymail_error error;
     tdm_error_init(&error, NULL);
     assert_null(tdm_tls_context_new(&tdm_allocator_default, &config, &error));
@@ -367,7 +367,7 @@ static void test_ca_places(void **state)
 {
     char directory[] = "/tmp/tidymail-test-dir-XXXXXX";
     char file[128];
-    struct tdm_tls_config config = {directory, TDM_TLS_VERIFY_FULL, {0}};
+    struct tdm_tls_config config = {.ca = directory, .verify = TDM_TLS_VERIFY_FULL};
     struct meeting meeting;
     (void)state;
     expect_bad_ca("/tmp/tidymail-test-does-not-exist", "no such file");

@@ -1,0 +1,316 @@
+/*
+ * smtp_open.c: smtp://, smtps://, lmtp:// and lmtp+unix://: from URL and options to what a connection
+ * needs, checked before anything is connected.
+ */
+#include <idn2.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "transport/smtp_own.h"
+#include "util/str.h"
+
+#define PORT_RELAY 25
+#define PORT_LMTP 24
+#define PORT_SUBMISSION 587
+#define PORT_SUBMISSIONS 465
+#define PORT_SOCKS 1080
+#define SOCKS_TEXT_MAX 255 /* RFC 1929 2 */
+
+/* This machine's address as the literal of RFC 5321 4.1.3: the first that others may reach. */
+static void open_add_address_literal(struct tdm_buf *out)
+{
+    uv_interface_address_t *interfaces = NULL;
+    const uv_interface_address_t *chosen = NULL;
+    int count = 0;
+    if (uv_interface_addresses(&interfaces, &count) != 0) {
+        count = 0;
+    }
+    for (int i = 0; i < count && chosen == NULL; i++) {
+        if (!interfaces[i].is_internal && interfaces[i].address.address4.sin_family == AF_INET) {
+            chosen = &interfaces[i];
+        }
+    }
+    char text[64] = "127.0.0.1";
+    if (chosen != NULL) {
+        uv_ip4_name(&chosen->address.address4, text, sizeof(text));
+    }
+    tdm_buf_addf(out, "[%s]", text);
+    uv_free_interface_addresses(interfaces, count);
+}
+
+static int open_is_full_name(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < length; i++) {
+        if (!tdm_is_alnum(name[i]) && name[i] != '-' && name[i] != '.') {
+            return 0;
+        }
+    }
+    const char *dot = strchr(name, '.');
+    return dot != NULL && dot != name && dot[1] != '\0' && length < 256 &&
+           strcmp(name, "localhost.localdomain") != 0;
+}
+
+char *tdm_smtp_default_helo(const tidymail_allocator *allocator, const char *hostname)
+{
+    if (open_is_full_name(hostname)) {
+        return tdm_strdup(allocator, hostname);
+    }
+    struct tdm_buf literal;
+    tdm_buf_init(&literal, allocator, 128);
+    open_add_address_literal(&literal);
+    char *helo = literal.failed ? NULL : tdm_strdup(allocator, tdm_buf_text(&literal));
+    tdm_buf_clear(&literal);
+    return helo;
+}
+
+static int open_out_of_memory(struct tidymail_error *error)
+{
+    return tdm_error_set(error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE, "out of memory", NULL);
+}
+
+static int open_refuse(tidymail_transport *transport, const char *words, const char *hint)
+{
+    return tdm_error_set(&transport->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
+                         words, hint);
+}
+
+static int open_is_loopback(const char *host)
+{
+    struct tdm_address address;
+    return tdm_equal_nocase(host, "localhost") || strcmp(host, "::1") == 0 ||
+           (strncmp(host, "127.", 4) == 0 && tdm_address_parse(host, 0, &address) == 0);
+}
+
+/* STARTTLS is required but where the bytes stay on this machine: LMTP servers sit there, and mostly
+ * without TLS. */
+static int open_choose_tls(tidymail_transport *transport, struct tdm_smtp_own *own, int implicit)
+{
+    int wanted = transport->options.tls;
+    if (own->unix_path != NULL) {
+        own->tls = TIDYMAIL_SMTP_TLS_NONE;
+        return wanted < 0 || wanted == TIDYMAIL_SMTP_TLS_NONE
+                   ? TIDYMAIL_OK
+                   : open_refuse(transport,
+                                 "a Unix socket does not leave this machine; tls= has no use there",
+                                 "leave tls= out");
+    }
+    if (!implicit) {
+        int usual = own->lmtp && open_is_loopback(transport->url.host) ? TIDYMAIL_SMTP_TLS_NONE
+                                                                       : TIDYMAIL_SMTP_TLS_STARTTLS;
+        own->tls = wanted >= 0 ? wanted : usual;
+        return TIDYMAIL_OK;
+    }
+    own->tls = TIDYMAIL_SMTP_TLS_IMPLICIT;
+    if (wanted < 0 || wanted == TIDYMAIL_SMTP_TLS_IMPLICIT) {
+        return TIDYMAIL_OK;
+    }
+    return open_refuse(transport,
+                       "smtps:// is encrypted from the first byte; tls= cannot change that",
+                       "leave tls= out, or use smtp:// with it");
+}
+
+/* An internationalized name becomes its A-label (RFC 5890), as DNS and certificates have it. */
+static int open_set_host(tidymail_transport *transport, struct tdm_smtp_own *own)
+{
+    const char *host = transport->url.host;
+    uint8_t *ascii = NULL;
+    if (!tdm_has_8bit(host, strlen(host))) {
+        own->host = tdm_strdup(&transport->allocator, host);
+        return own->host != NULL ? TIDYMAIL_OK : open_out_of_memory(&transport->error);
+    }
+    int status =
+        idn2_lookup_u8((const uint8_t *)host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    if (status == IDN2_MALLOC) {
+        return open_out_of_memory(&transport->error);
+    }
+    if (status != IDN2_OK) {
+        return tdm_error_setf(&transport->error, TIDYMAIL_KIND_CONFIGURATION,
+                              TIDYMAIL_PHASE_PREPARE, "the host of the URL is not a valid name: %s",
+                              idn2_strerror(status));
+    }
+    own->host = tdm_strdup(&transport->allocator, (const char *)ascii);
+    idn2_free(ascii);
+    return own->host != NULL ? TIDYMAIL_OK : open_out_of_memory(&transport->error);
+}
+
+static int open_set_port(tidymail_transport *transport, struct tdm_smtp_own *own)
+{
+    own->port = transport->url.port;
+    if (own->lmtp && own->port == PORT_RELAY) { /* RFC 2033 5 */
+        return open_refuse(transport, "LMTP is not spoken on port 25: a server there speaks SMTP",
+                           "use smtp://, or the port of the LMTP server (usually 24)");
+    }
+    if (own->port == 0) {
+        own->port = own->lmtp                                ? PORT_LMTP
+                    : own->tls == TIDYMAIL_SMTP_TLS_IMPLICIT ? PORT_SUBMISSIONS
+                    : transport->user != NULL                ? PORT_SUBMISSION
+                                                             : PORT_RELAY;
+    }
+    return TIDYMAIL_OK;
+}
+
+static int open_set_names(tidymail_transport *transport, struct tdm_smtp_own *own)
+{
+    char hostname[256] = "";
+    struct tdm_buf server;
+    tdm_buf_init(&server, &transport->allocator, 8192);
+    int literal = strchr(transport->url.host, ':') != NULL;
+    if (own->unix_path != NULL) {
+        tdm_escape(&server, own->unix_path, strlen(own->unix_path), 0);
+    } else {
+        tdm_buf_addf(&server, literal ? "[%s]:%d" : "%s:%d", transport->url.host, own->port);
+    }
+    own->server = server.failed ? NULL : tdm_strdup(&transport->allocator, tdm_buf_text(&server));
+    tdm_buf_clear(&server);
+    if (transport->options.helo != NULL) {
+        own->helo = tdm_strdup(&transport->allocator, transport->options.helo);
+    } else {
+        if (gethostname(hostname, sizeof(hostname) - 1) != 0) {
+            hostname[0] = '\0';
+        }
+        own->helo = tdm_smtp_default_helo(&transport->allocator, hostname);
+    }
+    return own->server != NULL && own->helo != NULL ? TIDYMAIL_OK
+                                                    : open_out_of_memory(&transport->error);
+}
+
+/* What is wrong with a proxy that is a URL; NULL where nothing is. Its login is never shown. */
+static const char *open_check_proxy(const struct tdm_url *url)
+{
+    int socks = strcmp(url->scheme, "socks5") == 0 || strcmp(url->scheme, "socks5h") == 0;
+    const char *user = url->user != NULL ? url->user : "";
+    const char *password = url->password != NULL ? url->password : "";
+    if (!socks && strcmp(url->scheme, "http") != 0) {
+        return "it is neither socks5:// nor http://";
+    }
+    if (url->host[0] == '\0') {
+        return "it has no host";
+    }
+    if (url->port == 0 && !socks) {
+        return "it has no port";
+    }
+    if ((url->path[0] != '\0' && strcmp(url->path, "/") != 0) || url->query != NULL) {
+        return "nothing follows the port";
+    }
+    if (url->user != NULL && user[0] == '\0') {
+        return "its user is empty";
+    }
+    if (socks && (strlen(user) > SOCKS_TEXT_MAX || strlen(password) > SOCKS_TEXT_MAX)) {
+        return "SOCKS takes no user or password of more than 255 bytes";
+    }
+    if (!socks && strchr(user, ':') != NULL) {
+        return "the user of an HTTP proxy has no colon (RFC 7617)";
+    }
+    return NULL;
+}
+
+static int open_set_proxy(tidymail_transport *transport, struct tdm_smtp_own *own)
+{
+    const char *text = transport->options.proxy;
+    struct tidymail_error error;
+    if (text == NULL) {
+        return TIDYMAIL_OK;
+    }
+    if (own->unix_path != NULL) {
+        return open_refuse(transport, "option proxy: a Unix socket is not reached through a proxy",
+                           "leave proxy= out");
+    }
+    tdm_error_init(&error, &transport->allocator);
+    int kind = tdm_url_parse(&transport->allocator, text, &own->proxy_url, &error);
+    const char *wrong =
+        kind != TIDYMAIL_OK ? tidymail_error_message(&error) : open_check_proxy(&own->proxy_url);
+    if (wrong != NULL) {
+        kind = tdm_error_setf(&transport->error,
+                              kind != TIDYMAIL_OK ? kind : TIDYMAIL_KIND_CONFIGURATION,
+                              TIDYMAIL_PHASE_PREPARE, "option proxy: %s", wrong);
+        tdm_text_set(&transport->allocator, &transport->error.hint,
+                     "write it as socks5://host:port or http://host:port, with user:password@ "
+                     "before the host where the proxy wants a login");
+    } else {
+        own->has_proxy = 1;
+        own->proxy.kind = own->proxy_url.scheme[0] == 's' ? TDM_PROXY_SOCKS5 : TDM_PROXY_HTTP;
+        own->proxy.host = own->proxy_url.host;
+        own->proxy.port = own->proxy_url.port != 0 ? own->proxy_url.port : PORT_SOCKS;
+        own->proxy.user = own->proxy_url.user;
+        own->proxy.password = own->proxy_url.password;
+    }
+    tdm_error_clear(&error);
+    return kind;
+}
+
+static int open_set_source(tidymail_transport *transport, struct tdm_smtp_own *own)
+{
+    const char *text = transport->options.source;
+    if (text == NULL) {
+        return TIDYMAIL_OK;
+    }
+    if (own->unix_path != NULL) {
+        return open_refuse(transport, "option source: a Unix socket has no such address",
+                           "leave source= out");
+    }
+    own->has_source = 1;
+    return tdm_address_parse(text, 0, &own->source) == 0
+               ? TIDYMAIL_OK
+               : open_refuse(transport, "option source: this is no IPv4 or IPv6 address",
+                             "give an address of this machine, without brackets and port");
+}
+
+static int open_set_path(tidymail_transport *transport, struct tdm_smtp_own *own)
+{
+    struct tdm_address address;
+    own->unix_path = transport->url.path;
+    return tdm_address_unix(own->unix_path, &address) == 0
+               ? TIDYMAIL_OK
+               : open_refuse(transport, "URL: the path of a Unix socket has at most 107 bytes",
+                             "give it a shorter name, or a symbolic link");
+}
+
+static int open_fill(tidymail_transport *transport, struct tdm_smtp_own *own, int implicit)
+{
+    int is_unix = transport->url.host[0] == '\0';
+    int kind = is_unix ? open_set_path(transport, own) : TIDYMAIL_OK;
+    if (kind == TIDYMAIL_OK) {
+        kind = open_choose_tls(transport, own, implicit);
+    }
+    if (kind == TIDYMAIL_OK && !is_unix) {
+        kind = open_set_host(transport, own);
+    }
+    if (kind == TIDYMAIL_OK && !is_unix) {
+        kind = open_set_port(transport, own);
+    }
+    if (kind == TIDYMAIL_OK) {
+        kind = open_set_names(transport, own);
+    }
+    if (kind == TIDYMAIL_OK) {
+        kind = open_set_proxy(transport, own);
+    }
+    return kind == TIDYMAIL_OK ? open_set_source(transport, own) : kind;
+}
+
+int tdm_smtp_open(tidymail_transport *transport, int lmtp, int implicit)
+{
+    struct tdm_smtp_own *own = tdm_alloc_array(&transport->allocator, 1, sizeof(*own));
+    if (own == NULL) {
+        return open_out_of_memory(&transport->error);
+    }
+    own->transport = transport;
+    own->lmtp = lmtp;
+    int kind = open_fill(transport, own, implicit);
+    if (kind != TIDYMAIL_OK) {
+        tdm_smtp_free_settings(own);
+        return kind;
+    }
+    transport->impl = own;
+    return TIDYMAIL_OK;
+}
+
+void tdm_smtp_free_settings(struct tdm_smtp_own *own)
+{
+    tidymail_allocator allocator = own->transport->allocator;
+    tdm_url_clear(&allocator, &own->proxy_url);
+    tdm_free(&allocator, own->host);
+    tdm_free(&allocator, own->server);
+    tdm_free(&allocator, own->helo);
+    tdm_free(&allocator, own);
+}
