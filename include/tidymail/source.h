@@ -23,6 +23,19 @@ typedef struct tidymail_source {
     void *context;
 } tidymail_source;
 
+/*
+ * Sources of tidymail's own. Each fills `source` in; the caller (or whom it is given to) ends it with
+ * its release. They return TIDYMAIL_OK, or TIDYMAIL_KIND_LOCAL: out of memory, or a file that cannot
+ * be read (errno says why).
+ */
+
+/* A regular file. Its size is taken now; it is opened at the first read and closed at the end, and a
+ * file whose size has changed by then fails the read. Can rewind. */
+TIDYMAIL_API int tidymail_source_open_file(tidymail_source *source, const char *path);
+/* A copy of the bytes. Can rewind. */
+TIDYMAIL_API int tidymail_source_open_memory(tidymail_source *source, const void *bytes,
+                                             size_t length);
+
 TIDYMAIL_END_DECLS
 
 #endif
