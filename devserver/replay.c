@@ -201,7 +201,9 @@ static int replay_handshake(struct replay *replay)
     replay->last_server_ms = replay->now;
     int version = tdm_scenario_server_max_version(&replay->server);
     int too_old = version == 10 || version == 11;
-    if (!too_old && (kind == TDM_CERTIFICATE_VALID || replay->client.accepts_any_certificate)) {
+    int weak = kind == TDM_CERTIFICATE_SMALL_DH;
+    if (!too_old && !weak &&
+        (kind == TDM_CERTIFICATE_VALID || replay->client.accepts_any_certificate)) {
         tdm_scenario_server_tls_done(&replay->server, NULL, replay->now);
         if (replay->client.binding != NULL) {
             tidymail_smtp_tls_binding(replay->smtp, replay->client.binding, TDM_REPLAY_BINDING,
@@ -215,6 +217,8 @@ static int replay_handshake(struct replay *replay)
     if (too_old) {
         tdm_buf_addf(&words, "the TLS handshake failed: the server speaks TLS 1.%d at most",
                      version - 10);
+    } else if (weak) {
+        tdm_buf_add_str(&words, "the TLS handshake failed: dh key too small");
     } else {
         tdm_buf_addf(&words, "the server's certificate is not accepted: it is of the kind %s",
                      tdm_certificate_name(kind));

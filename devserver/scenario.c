@@ -176,6 +176,8 @@ const char *tdm_certificate_name(enum tdm_certificate certificate)
         return "untrusted-ca";
     case TDM_CERTIFICATE_CA_AS_LEAF:
         return "ca-as-leaf";
+    case TDM_CERTIFICATE_SMALL_DH:
+        return "small-dh";
     }
     return "?";
 }

@@ -13,9 +13,10 @@ enum tdm_certificate {
     TDM_CERTIFICATE_EXPIRED,
     TDM_CERTIFICATE_WRONG_HOST,
     TDM_CERTIFICATE_UNTRUSTED_CA,
-    TDM_CERTIFICATE_CA_AS_LEAF
+    TDM_CERTIFICATE_CA_AS_LEAF,
+    TDM_CERTIFICATE_SMALL_DH /* a good one, with a key exchange that is too weak */
 };
-#define TDM_CERTIFICATE_COUNT 6
+#define TDM_CERTIFICATE_COUNT 7
 
 enum tdm_scene_type {
     TDM_SCENE_SEND,    /* S: and @raw */

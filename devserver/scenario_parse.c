@@ -200,7 +200,7 @@ static int scenario_tls_words(struct tdm_scenario_parser *parser, const char *te
             return tdm_scenario_error(
                 parser,
                 "unknown certificate '%.*s'; known: valid, self-signed, expired, wrong-host, "
-                "untrusted-ca, ca-as-leaf; and max-version=1.0, 1.1 or 1.2",
+                "untrusted-ca, ca-as-leaf, small-dh; and max-version=1.0, 1.1 or 1.2",
                 (int)word, text + at);
         }
         at += word + 1;

@@ -1,4 +1,4 @@
-/* tester_ca.c: see tester_ca.h. Keys are EC P-256: made in no time. */
+/* tester_ca.c: see tester_ca.h. Keys are EC P-256: made in no time; one kind of server needs RSA. */
 #include "tester_ca.h"
 
 #include <errno.h>
@@ -8,10 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/core_names.h>
+#include <openssl/dh.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #define DAY_S (24L * 60 * 60)
@@ -31,6 +35,7 @@ struct certificate_order {
     const char *names; /* subjectAltName, NULL: none */
     int is_ca;
     int is_client;
+    int is_rsa;
     long from_day;
     long to_day;
     X509 *issuer; /* NULL: itself */
@@ -99,7 +104,7 @@ static int certificate_fill(X509 *certificate, EVP_PKEY *key, const struct certi
 static int certificate_make(const struct certificate_order *order, X509 **certificate,
                             EVP_PKEY **key, struct tdm_buf *error)
 {
-    *key = EVP_EC_gen("P-256");
+    *key = order->is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
     *certificate = X509_new();
     if (*key != NULL && *certificate != NULL && certificate_fill(*certificate, *key, order) &&
         X509_sign(*certificate, order->issuer_key != NULL ? order->issuer_key : *key,
@@ -241,15 +246,16 @@ static int ca_load(struct tdm_tester_ca *ca, const char *directory)
 
 static int ca_create(struct tdm_tester_ca *ca, const char *directory, struct tdm_buf *error)
 {
-    struct certificate_order order = {"tidymail test CA", NULL, 1, 0, -1, 3650, NULL, NULL};
+    struct certificate_order order = {"tidymail test CA", NULL, 1, 0, 0, -1, 3650, NULL, NULL};
     if (certificate_make(&order, &ca->ca, &ca->ca_key, error) != 0) {
         return -1;
     }
-    struct certificate_order server = {"localhost", good_names, 0, 0, -1, 397, ca->ca, ca->ca_key};
+    struct certificate_order server = {"localhost", good_names, 0,      0,         0,
+                                       -1,          397,        ca->ca, ca->ca_key};
     if (certificate_make(&server, &ca->server, &ca->server_key, error) != 0) {
         return -1;
     }
-    struct certificate_order client = {"client", NULL, 0, 1, -1, 397, ca->ca, ca->ca_key};
+    struct certificate_order client = {"client", NULL, 0, 1, 0, -1, 397, ca->ca, ca->ca_key};
     X509 *certificate = NULL;
     EVP_PKEY *key = NULL;
     if (certificate_make(&client, &certificate, &key, error) != 0) {
@@ -314,7 +320,8 @@ void tdm_tester_ca_close(struct tdm_tester_ca *ca)
 static int ca_make_bad(struct tdm_tester_ca *ca, enum tdm_certificate kind, X509 **certificate,
                        EVP_PKEY **key, struct tdm_buf *error)
 {
-    struct certificate_order order = {"localhost", good_names, 0, 0, -1, 397, ca->ca, ca->ca_key};
+    struct certificate_order order = {"localhost", good_names, 0,      0,         0,
+                                      -1,          397,        ca->ca, ca->ca_key};
     X509 *other = NULL;
     EVP_PKEY *other_key = NULL;
     if (kind == TDM_CERTIFICATE_SELF_SIGNED) {
@@ -325,11 +332,14 @@ static int ca_make_bad(struct tdm_tester_ca *ca, enum tdm_certificate kind, X509
         order.to_day = -30;
     } else if (kind == TDM_CERTIFICATE_CA_AS_LEAF) {
         order.is_ca = 1;
+    } else if (kind == TDM_CERTIFICATE_SMALL_DH) {
+        order.is_rsa = 1;
     } else if (kind == TDM_CERTIFICATE_WRONG_HOST) {
         order.common_name = "wrong-host.test";
         order.names = wrong_names;
     } else {
-        struct certificate_order unknown = {"a CA nobody trusts", NULL, 1, 0, -1, 397, NULL, NULL};
+        struct certificate_order unknown = {
+            "a CA nobody trusts", NULL, 1, 0, 0, -1, 397, NULL, NULL};
         if (certificate_make(&unknown, &other, &other_key, error) != 0) {
             return -1;
         }
@@ -360,6 +370,45 @@ static void ca_ask_for_certificate(const struct tdm_tester_ca *ca, SSL_CTX *cont
     SSL_CTX_set_session_id_context(context, session_context, sizeof(session_context) - 1);
 }
 
+/* A Diffie-Hellman group of 1024 bits (RFC 2409 6.2), as old servers have it. */
+static EVP_PKEY *ca_small_group(void)
+{
+    BIGNUM *prime = BN_get_rfc2409_prime_1024(NULL);
+    BIGNUM *generator = BN_new();
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    OSSL_PARAM *parameters = NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+    EVP_PKEY *group = NULL;
+    if (prime != NULL && generator != NULL && builder != NULL && context != NULL &&
+        BN_set_word(generator, 2) &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_FFC_P, prime) &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_FFC_G, generator) &&
+        (parameters = OSSL_PARAM_BLD_to_param(builder)) != NULL &&
+        EVP_PKEY_fromdata_init(context) == 1) {
+        EVP_PKEY_fromdata(context, &group, EVP_PKEY_KEY_PARAMETERS, parameters);
+    }
+    OSSL_PARAM_free(parameters);
+    OSSL_PARAM_BLD_free(builder);
+    EVP_PKEY_CTX_free(context);
+    BN_free(prime);
+    BN_free(generator);
+    return group;
+}
+
+/* Nothing but that group is offered: TLS 1.2 with DHE, and OpenSSL's own checks off. */
+static int ca_offer_small_group(SSL_CTX *context)
+{
+    EVP_PKEY *group = ca_small_group();
+    SSL_CTX_set_security_level(context, 0);
+    SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+    if (group != NULL && SSL_CTX_set_cipher_list(context, "DHE-RSA-AES128-GCM-SHA256") == 1 &&
+        SSL_CTX_set0_tmp_dh_pkey(context, group) == 1) {
+        return 1;
+    }
+    EVP_PKEY_free(group);
+    return 0;
+}
+
 SSL_CTX *tdm_tester_ca_context(struct tdm_tester_ca *ca, enum tdm_certificate certificate,
                                struct tdm_buf *error)
 {
@@ -379,7 +428,10 @@ SSL_CTX *tdm_tester_ca_context(struct tdm_tester_ca *ca, enum tdm_certificate ce
         SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
         ca_ask_for_certificate(ca, context);
         *slot = context;
-    } else {
+    }
+    if (*slot == NULL ||
+        (certificate == TDM_CERTIFICATE_SMALL_DH && !ca_offer_small_group(context))) {
+        *slot = NULL;
         SSL_CTX_free(context);
         ca_error(error, "cannot set up TLS with certificate", tdm_certificate_name(certificate),
                  "OpenSSL failed");

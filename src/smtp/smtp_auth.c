@@ -183,6 +183,18 @@ static void auth_begin(tidymail_smtp *smtp, const struct tdm_sasl_mechanism *mec
     tdm_sasl_start(&smtp->sasl, mechanism, &credentials, &smtp->allocator);
 }
 
+static void auth_cancelled(tidymail_smtp *smtp)
+{
+    if (smtp->sasl.problem != NULL) {
+        tdm_error_setf(&smtp->error, TIDYMAIL_KIND_AUTHENTICATION, TIDYMAIL_PHASE_AUTH,
+                       "authentication failed: %s", smtp->sasl.problem);
+        tdm_smtp_fail_session(smtp, 1);
+    } else {
+        tdm_smtp_fail_protocol(
+            smtp, "the server asked for more than the login mechanism has to say", NULL, 0, NULL);
+    }
+}
+
 void tdm_smtp_enter_auth(tidymail_smtp *smtp)
 {
     const struct tdm_sasl_mechanism *mechanism = auth_choose(smtp);
@@ -203,9 +215,11 @@ void tdm_smtp_enter_auth(tidymail_smtp *smtp)
     tdm_buf_addf(&line, "AUTH %s", mechanism->name);
     tdm_buf_addf(&shown, "AUTH %s", mechanism->name);
     int initial = mechanism->client_first && !smtp->options.no_initial_response;
-    if (initial && auth_respond(smtp, "", 0) != TDM_SASL_OK) {
+    enum tdm_sasl_result result = initial ? auth_respond(smtp, "", 0) : TDM_SASL_OK;
+    if (result == TDM_SASL_NO_MEMORY) {
         line.failed = 1;
-    } else if (initial && line.length + 1 + smtp->secret.length <= COMMAND_LINE_MAX) {
+    } else if (initial && result == TDM_SASL_OK &&
+               line.length + 1 + smtp->secret.length <= COMMAND_LINE_MAX) {
         smtp->sasl.initial_sent = 1;
         tdm_buf_addf(&line, " %s", smtp->secret.length > 0 ? tdm_buf_text(&smtp->secret) : "=");
         tdm_buf_add_str(&shown, " [credentials hidden]");
@@ -214,6 +228,8 @@ void tdm_smtp_enter_auth(tidymail_smtp *smtp)
     }
     if (line.failed || shown.failed) {
         tdm_smtp_fail_no_memory(smtp);
+    } else if (result != TDM_SASL_OK) {
+        auth_cancelled(smtp); /* nothing was sent: the mechanism has no use for the credentials */
     } else {
         tdm_smtp_secret_command(smtp, TDM_SMTP_AUTH, tdm_buf_text(&line), tdm_buf_text(&shown));
     }
@@ -237,18 +253,6 @@ static void auth_note_detail(tidymail_smtp *smtp)
         tdm_smtp_trace_note(smtp, tdm_buf_text(&note));
     }
     tdm_buf_clear(&note);
-}
-
-static void auth_cancelled(tidymail_smtp *smtp)
-{
-    if (smtp->sasl.problem != NULL) {
-        tdm_error_setf(&smtp->error, TIDYMAIL_KIND_AUTHENTICATION, TIDYMAIL_PHASE_AUTH,
-                       "authentication failed: %s", smtp->sasl.problem);
-        tdm_smtp_fail_session(smtp, 1);
-    } else {
-        tdm_smtp_fail_protocol(
-            smtp, "the server asked for more than the login mechanism has to say", NULL, 0, NULL);
-    }
 }
 
 static void auth_continue(tidymail_smtp *smtp, const struct tdm_reply *reply)

@@ -227,6 +227,29 @@ int tdm_smtp_transaction_step(tidymail_smtp *smtp, struct tdm_transaction *t)
     return 0;
 }
 
+/* One answer for the recipients from `first` to `last` - 1 that have none. */
+static void transaction_answer(tidymail_smtp *smtp, struct tdm_transaction *t, size_t first,
+                               size_t last, int outcome, int phase, const struct tdm_reply *reply)
+{
+    char enhanced[TDM_ENHANCED_MAX];
+    tdm_reply_enhanced(reply, enhanced);
+    char *text = tdm_smtp_reply_text(smtp, reply);
+    int temporary = reply->code / 100 == 4;
+    for (size_t i = first; i < last; i++) {
+        struct tidymail_recipient *recipient = &t->report->recipients[i];
+        if (recipient->decided) {
+            continue;
+        }
+        if (outcome == TIDYMAIL_FAILED) {
+            recipient->kind = temporary ? TIDYMAIL_KIND_TEMPORARY : TIDYMAIL_KIND_PERMANENT;
+            recipient->phase = phase;
+        }
+        tdm_report_set_recipient(t->report, i, outcome, reply->code, enhanced, text,
+                                 outcome == TIDYMAIL_FAILED && temporary);
+    }
+    tdm_free(&smtp->allocator, text);
+}
+
 void tdm_smtp_reply_mail(tidymail_smtp *smtp, const struct tdm_reply *reply,
                          const struct tdm_pending *pending)
 {
@@ -239,6 +262,11 @@ void tdm_smtp_reply_mail(tidymail_smtp *smtp, const struct tdm_reply *reply,
     } else {
         tdm_smtp_error_from_reply(smtp, &t->report->error, TIDYMAIL_KIND_PERMANENT,
                                   TIDYMAIL_PHASE_MAIL, reply, "the server refused the sender");
+        if (t->rcpt_answered >
+            0) { /* a later round: the recipients before have answers of their own */
+            transaction_answer(smtp, t, t->rcpt_answered, t->report->recipient_count,
+                               TIDYMAIL_FAILED, TIDYMAIL_PHASE_MAIL, reply);
+        }
     }
 }
 
@@ -269,29 +297,6 @@ void tdm_smtp_reply_rcpt(tidymail_smtp *smtp, const struct tdm_reply *reply,
     recipient->phase = TIDYMAIL_PHASE_RCPT;
     tdm_report_set_recipient(t->report, pending->index, TIDYMAIL_FAILED, reply->code, enhanced,
                              text, retryable);
-    tdm_free(&smtp->allocator, text);
-}
-
-/* One answer for the recipients from `first` to `last` - 1 that have none. */
-static void transaction_answer(tidymail_smtp *smtp, struct tdm_transaction *t, size_t first,
-                               size_t last, int outcome, int phase, const struct tdm_reply *reply)
-{
-    char enhanced[TDM_ENHANCED_MAX];
-    tdm_reply_enhanced(reply, enhanced);
-    char *text = tdm_smtp_reply_text(smtp, reply);
-    int temporary = reply->code / 100 == 4;
-    for (size_t i = first; i < last; i++) {
-        struct tidymail_recipient *recipient = &t->report->recipients[i];
-        if (recipient->decided) {
-            continue;
-        }
-        if (outcome == TIDYMAIL_FAILED) {
-            recipient->kind = temporary ? TIDYMAIL_KIND_TEMPORARY : TIDYMAIL_KIND_PERMANENT;
-            recipient->phase = phase;
-        }
-        tdm_report_set_recipient(t->report, i, outcome, reply->code, enhanced, text,
-                                 outcome == TIDYMAIL_FAILED && temporary);
-    }
     tdm_free(&smtp->allocator, text);
 }
 

@@ -141,10 +141,13 @@ static int open_set_port(tidymail_transport *transport, struct tdm_smtp_own *own
         return open_refuse(transport, "LMTP is not spoken on port 25: a server there speaks SMTP",
                            "use smtp://, or the port of the LMTP server (usually 24)");
     }
+    /* EXTERNAL has no user where the certificate alone says who it is: a login all the same */
+    const char *auth = transport->options.auth;
+    int logs_in = transport->user != NULL || (auth != NULL && tdm_equal_nocase(auth, "external"));
     if (own->port == 0) {
         own->port = own->lmtp                                ? PORT_LMTP
                     : own->tls == TIDYMAIL_SMTP_TLS_IMPLICIT ? PORT_SUBMISSIONS
-                    : transport->user != NULL                ? PORT_SUBMISSION
+                    : logs_in                                ? PORT_SUBMISSION
                                                              : PORT_RELAY;
     }
     return TIDYMAIL_OK;

@@ -128,7 +128,7 @@ static void test_defaults(void **state)
 static void test_certificates_by_name(void **state)
 {
     static const char *const kinds[TDM_CERTIFICATE_COUNT] = {
-        "valid", "self-signed", "expired", "wrong-host", "untrusted-ca", "ca-as-leaf"};
+        "valid", "self-signed", "expired", "wrong-host", "untrusted-ca", "ca-as-leaf", "small-dh"};
     (void)state;
     for (size_t i = 0; i < TDM_CERTIFICATE_COUNT; i++) {
         struct tdm_scenario s;
