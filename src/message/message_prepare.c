@@ -19,8 +19,7 @@ static void prepare_hex(char *out, const unsigned char *bytes, size_t count)
     out[2 * count] = '\0';
 }
 
-/* Date, Message-ID and boundary, once for each message. "=_" cannot occur in what quoted-printable
- * or base64 writes (RFC 2045 6.7 advises it). */
+/* Date, Message-ID and what all boundaries end in, once for each message. */
 static void prepare_identity(tidymail_message *message, const struct tdm_writer_env *env)
 {
     if (message->identified) {
@@ -28,8 +27,7 @@ static void prepare_identity(tidymail_message *message, const struct tdm_writer_
     }
     tdm_date_format(env->wall_s, message->date);
     prepare_hex(message->unique, env->random, 16);
-    memcpy(message->boundary, "=_", 2);
-    prepare_hex(message->boundary + 2, env->random + 16, 14);
+    prepare_hex(message->boundary, env->random + 16, 14);
     message->identified = 1;
 }
 

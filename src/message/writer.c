@@ -14,7 +14,7 @@ struct writer_segment {
     struct tdm_segment_format format;
 };
 
-/* Room to encode, made at the first segment that needs it. */
+/* Room to encode, made with the first segment that needs it. */
 struct writer_room {
     struct tdm_encoder encoder;
     char ready[TDM_ENCODER_OUT + 2];
@@ -81,6 +81,15 @@ static struct writer_segment *writer_add(struct tdm_writer *writer)
     return segment;
 }
 
+/* A segment that is encoded needs the room for it. */
+static struct writer_segment *writer_add_encoded(struct tdm_writer *writer)
+{
+    if (writer->room == NULL) {
+        writer->room = tdm_alloc(&writer->allocator, sizeof(*writer->room));
+    }
+    return writer->room != NULL ? writer_add(writer) : NULL;
+}
+
 int tdm_writer_add_bytes(struct tdm_writer *writer, struct tdm_blob *blob, size_t offset,
                          size_t length)
 {
@@ -105,7 +114,7 @@ int tdm_writer_add_blob(struct tdm_writer *writer, struct tdm_blob *blob,
     if (format->encoding == TDM_ENCODING_IDENTITY && !format->is_text && !format->ends_in_crlf) {
         return tdm_writer_add_bytes(writer, blob, 0, blob->length);
     }
-    struct writer_segment *segment = writer_add(writer);
+    struct writer_segment *segment = writer_add_encoded(writer);
     if (segment == NULL) {
         return -1;
     }
@@ -118,7 +127,7 @@ int tdm_writer_add_blob(struct tdm_writer *writer, struct tdm_blob *blob,
 int tdm_writer_add_stream(struct tdm_writer *writer, struct tdm_stream *stream,
                           const struct tdm_segment_format *format)
 {
-    struct writer_segment *segment = writer_add(writer);
+    struct writer_segment *segment = writer_add_encoded(writer);
     if (segment == NULL) {
         return -1;
     }
@@ -130,7 +139,7 @@ int tdm_writer_add_stream(struct tdm_writer *writer, struct tdm_stream *stream,
 int tdm_writer_add_source(struct tdm_writer *writer, const tidymail_source *source,
                           const struct tdm_segment_format *format)
 {
-    struct writer_segment *segment = writer_add(writer);
+    struct writer_segment *segment = writer_add_encoded(writer);
     if (segment == NULL) {
         return -1;
     }
@@ -267,13 +276,6 @@ static ptrdiff_t writer_read(void *context, void *buffer, size_t capacity)
         const struct writer_segment *segment = &writer->segments[writer->current];
         if (segment->is_plain) {
             filled += writer_copy(writer, segment, out + filled, room);
-            continue;
-        }
-        if (writer->room == NULL) {
-            writer->room = tdm_alloc_array(&writer->allocator, 1, sizeof(*writer->room));
-        }
-        if (writer->room == NULL) {
-            writer->error = "out of memory";
             continue;
         }
         /* Large reads are encoded in place, and left short rather than filled up by copies. */
