@@ -13,9 +13,6 @@
 #include "util/str.h"
 #include "util/utf8.h"
 
-/* src/message */
-int tdm_message_add_attachment(tidymail_message *message, const tidymail_attachment *resolved);
-
 #define ATTACH_WORDS_MAX 8192
 #define ATTACH_TYPE_MAX 4096
 

@@ -230,7 +230,8 @@ static int open_and_fail(const tidymail_allocator *allocator, const struct fail_
         grow(path);
         right = source.read(source.context, &byte, 1) == -1;
         const char *words = source.error(source.context);
-        right = right && strcmp(words, "a file cannot be read") == 0 == (memory->failures > before);
+        right =
+            right && (strcmp(words, "a file cannot be read") == 0) == (memory->failures > before);
         source.release(source.context);
     }
     right = right || memory->failures > 0;
