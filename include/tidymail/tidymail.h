@@ -2,8 +2,10 @@
 #ifndef TIDYMAIL_TIDYMAIL_H
 #define TIDYMAIL_TIDYMAIL_H
 
+#include <tidymail/dkim.h>
 #include <tidymail/error.h>
 #include <tidymail/message.h>
+#include <tidymail/part.h>
 #include <tidymail/report.h>
 #include <tidymail/smtp.h>
 #include <tidymail/source.h>

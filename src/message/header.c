@@ -4,13 +4,12 @@
 
 #include <string.h>
 
-#include "util/base64.h"
+#include "message/encoded_word.h"
 #include "util/str.h"
-#include "util/utf8.h"
 
 #define HEADER_FOLD_AT 76
-#define HEADER_WORD_MAX 75   /* of an encoded-word (RFC 2047 section 2) */
-#define HEADER_WORD_FRAME 12 /* "=?utf-8?Q?" and "?=" */
+#define HEADER_WORD_MAX TDM_ENCODED_WORD_MAX
+#define HEADER_WORD_FRAME TDM_ENCODED_WORD_FRAME
 /* A quoted display name longer than this is encoded, since it could not be folded well. */
 #define HEADER_QUOTED_MAX 66
 
@@ -49,72 +48,12 @@ static void header_piece(struct header_fold *fold, const char *blanks, size_t bl
     fold->column += blank_count + length;
 }
 
-/* Bytes that stand for themselves in the Q encoding; the set of phrases (RFC 2047 5(3)) is used
- * everywhere. */
-static int header_q_literal(char c)
-{
-    return c != '\0' && (tdm_is_alnum(c) || strchr("!*+/-", c) != NULL);
-}
-
-static size_t header_q_cost(const char *text, size_t length)
-{
-    size_t cost = 0;
-    for (size_t i = 0; i < length; i++) {
-        cost += text[i] == ' ' || header_q_literal(text[i]) ? 1 : 3;
-    }
-    return cost;
-}
-
-static size_t header_b_cost(size_t length)
-{
-    return (length + 2) / 3 * 4;
-}
-
-/* How many bytes of the text fit into `room` encoded characters, never splitting a character. */
-static size_t header_fitting(const char *text, size_t length, size_t room, int use_q)
-{
-    size_t taken = 0;
-    size_t cost = 0;
-    while (taken < length) {
-        size_t step = tdm_utf8_sequence(text + taken, length - taken);
-        step = step > 0 ? step : 1;
-        cost = use_q ? cost + header_q_cost(text + taken, step) : header_b_cost(taken + step);
-        if (cost > room) {
-            break;
-        }
-        taken += step;
-    }
-    return taken;
-}
-
-static void header_encode_word(struct tdm_buf *word, const char *text, size_t length, int use_q)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    tdm_buf_reset(word);
-    tdm_buf_add_str(word, use_q ? "=?utf-8?Q?" : "=?utf-8?B?");
-    if (!use_q) {
-        tdm_base64_encode(word, text, length);
-    }
-    for (size_t i = 0; use_q && i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        char escape[3] = {'=', hex[c >> 4], hex[c & 15]};
-        if (c == ' ') {
-            tdm_buf_add_char(word, '_');
-        } else if (header_q_literal(text[i])) {
-            tdm_buf_add_char(word, text[i]);
-        } else {
-            tdm_buf_add(word, escape, 3);
-        }
-    }
-    tdm_buf_add_str(word, "?=");
-}
-
 /* Text as encoded-words, behind `blanks`. Between two of them a reader drops the blank (RFC 2047
  * 6.2), so all blanks inside the text are encoded. */
 static void header_encoded(struct header_fold *fold, const char *blanks, size_t blank_count,
                            const char *text, size_t length)
 {
-    int use_q = header_q_cost(text, length) <= header_b_cost(length);
+    int use_q = tdm_encoded_word_prefers_q(text, length);
     struct tdm_buf word;
     tdm_buf_init(&word, &fold->out->allocator, 4 * HEADER_WORD_MAX);
     size_t done = 0;
@@ -124,12 +63,14 @@ static void header_encoded(struct header_fold *fold, const char *blanks, size_t 
         size_t most = HEADER_FOLD_AT - blank_count - HEADER_WORD_FRAME;
         most =
             most < HEADER_WORD_MAX - HEADER_WORD_FRAME ? most : HEADER_WORD_MAX - HEADER_WORD_FRAME;
-        size_t fits = header_fitting(text + done, length - done, room < most ? room : most, use_q);
+        size_t fits =
+            tdm_encoded_word_fitting(text + done, length - done, room < most ? room : most, use_q);
         /* A short rest of a line is left alone: a character takes up to 12. */
         if (fits == 0 || (fits < length - done && room < 20)) {
-            fits = header_fitting(text + done, length - done, most, use_q);
+            fits = tdm_encoded_word_fitting(text + done, length - done, most, use_q);
         }
-        header_encode_word(&word, text + done, fits, use_q);
+        tdm_buf_reset(&word);
+        tdm_encoded_word_add(&word, text + done, fits, use_q);
         header_piece(fold, blanks, blank_count, tdm_buf_text(&word), word.length);
         done += fits;
         blanks = " ";
