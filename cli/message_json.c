@@ -78,9 +78,7 @@ static int json_set(struct json_reader *reader, const char *path, const json_t *
 static int json_set_list(struct json_reader *reader, const char *key, const json_t *list,
                          json_setter add)
 {
-    int is_recipient = strcmp(key, "reply_to") != 0;
     if (json_is_string(list)) {
-        reader->keys |= is_recipient ? MESSAGE_JSON_RECIPIENT : 0U;
         return json_set(reader, key, list, add);
     }
     if (!json_is_array(list)) {
@@ -90,7 +88,6 @@ static int json_set_list(struct json_reader *reader, const char *key, const json
     for (size_t i = 0; i < json_array_size(list) && result == 0; i++) {
         char path[JSON_PATH_SIZE];
         snprintf(path, sizeof(path), "%s[%zu]", key, i);
-        reader->keys |= is_recipient ? MESSAGE_JSON_RECIPIENT : 0U;
         result = json_set(reader, path, json_array_get(list, i), add);
     }
     return result;
@@ -308,6 +305,7 @@ static int json_member(struct json_reader *reader, const char *key, const json_t
         {"subject", tidymail_message_set_subject, MESSAGE_JSON_SUBJECT},
         {"text", tidymail_message_set_text, MESSAGE_JSON_TEXT},
         {"html", tidymail_message_set_html, MESSAGE_JSON_HTML},
+        {"calendar", tidymail_message_set_calendar, MESSAGE_JSON_CALENDAR},
     };
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         if (strcmp(key, members[i].key) != 0) {
@@ -321,6 +319,12 @@ static int json_member(struct json_reader *reader, const char *key, const json_t
             reader->html = json_string_value(value);
         }
         return json_set(reader, key, value, members[i].set);
+    }
+    if (strcmp(key, "flowed") == 0) {
+        return json_is_boolean(value)
+                   ? json_result(reader, key,
+                                 tidymail_message_set_flowed(reader->message, json_is_true(value)))
+                   : json_fail(reader, key, "neither true nor false");
     }
     if (strcmp(key, "headers") == 0) {
         return json_set_headers(reader, value);
@@ -337,15 +341,16 @@ static int json_is_plain_key(const char *key)
 
 static int json_refuse_unknown(struct json_reader *reader, const char *key)
 {
-    static const char *const known[] = {"from",    "to",   "cc",   "bcc",     "reply_to",
-                                        "subject", "text", "html", "headers", "attachments"};
+    static const char *const known[] = {"from",     "to",      "cc",      "bcc",
+                                        "reply_to", "subject", "text",    "html",
+                                        "calendar", "flowed",  "headers", "attachments"};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(key, known[i]) == 0) {
             return 0;
         }
     }
-    failure_hint(reader->failure, "keys: from to cc bcc reply_to subject text html headers "
-                                  "attachments");
+    failure_hint(reader->failure, "keys: from to cc bcc reply_to subject text html calendar flowed "
+                                  "headers attachments");
     return json_fail(reader, json_is_plain_key(key) ? key : "(key)", "unknown key");
 }
 

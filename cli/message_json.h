@@ -15,7 +15,7 @@ enum message_json_key {
     MESSAGE_JSON_SUBJECT = 2,
     MESSAGE_JSON_TEXT = 4,
     MESSAGE_JSON_HTML = 8,
-    MESSAGE_JSON_RECIPIENT = 16 /* to, cc or bcc with an address in it */
+    MESSAGE_JSON_CALENDAR = 16
 };
 
 /* How an attachment gets into the message; tidymail_message_add_attachment, or what a test or a fuzz

@@ -167,9 +167,13 @@ static int message_check_json_keys(const struct cli_args *args, unsigned keys,
         unsigned key;
         const char *name;
     } once[] = {
-        {"from", MESSAGE_JSON_FROM, "from"}, {"subject", MESSAGE_JSON_SUBJECT, "subject"},
-        {"text", MESSAGE_JSON_TEXT, "text"}, {"text-file", MESSAGE_JSON_TEXT, "text"},
-        {"html", MESSAGE_JSON_HTML, "html"}, {"html-file", MESSAGE_JSON_HTML, "html"},
+        {"from", MESSAGE_JSON_FROM, "from"},
+        {"subject", MESSAGE_JSON_SUBJECT, "subject"},
+        {"text", MESSAGE_JSON_TEXT, "text"},
+        {"text-file", MESSAGE_JSON_TEXT, "text"},
+        {"html", MESSAGE_JSON_HTML, "html"},
+        {"html-file", MESSAGE_JSON_HTML, "html"},
+        {"calendar", MESSAGE_JSON_CALENDAR, "calendar"},
     };
     for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
         if ((keys & once[i].key) != 0 && args_has(args, once[i].option)) {

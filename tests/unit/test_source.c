@@ -121,7 +121,7 @@ static void what_is_no_file_is_refused_with_the_reason(void **state)
     (void)state;
     tidymail_source source;
     is_refused(path_of("missing"), ENOENT, "/missing: ");
-    is_refused(path_of("two\nlines"), ENOENT, "two\\nlines");
+    is_refused(path_of("two\nlines"), ENOENT, "two\\x0Alines");
     is_refused(folder, EISDIR, " is a folder, not a file");
     assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
     is_refused(path_of("fifo"), EINVAL, "/fifo is not a regular file"); /* and does not wait */
