@@ -1,6 +1,7 @@
 /* cmd_render.c: tidymail render. */
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tidymail/tidymail.h>
 
@@ -9,28 +10,48 @@
 #include "message_options.h"
 #include "output.h"
 
+#define RENDER_PIECE (128 * 1024)
+
 static const struct cli_option_group render_groups[] = {
     {"Message", message_options, 0},
     {NULL, NULL, 0},
 };
 
+/* Whole pieces by write(2): a large message is not copied once more. */
+static int render_put(const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t done = write(STDOUT_FILENO, bytes, length);
+        if (done < 0 && errno != EINTR) {
+            return -1;
+        }
+        bytes += done > 0 ? done : 0;
+        length -= done > 0 ? (size_t)done : 0;
+    }
+    return 0;
+}
+
 static int render_write(tidymail_source *source, struct cli_failure *failure)
 {
-    char piece[16384];
-    ptrdiff_t length;
-    while ((length = source->read(source->context, piece, sizeof(piece))) > 0) {
-        if (fwrite(piece, 1, (size_t)length, stdout) != (size_t)length) {
-            break;
+    static char piece[RENDER_PIECE]; /* one message in one thread */
+    ptrdiff_t length = 1;
+    int written = 0;
+    while (length > 0 && written == 0) {
+        size_t used = 0;
+        while (used < sizeof(piece) &&
+               (length = source->read(source->context, piece + used, sizeof(piece) - used)) > 0) {
+            used += (size_t)length;
         }
+        written = length >= 0 ? render_put(piece, used) : 0;
     }
     if (length < 0) {
         const char *words = source->error != NULL ? source->error(source->context) : NULL;
         return failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "%s",
                            words != NULL ? words : "the message could not be read");
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if (written != 0) {
         return failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL,
-                           "standard output cannot be written");
+                           "standard output cannot be written: %s", strerror(errno));
     }
     return 0;
 }

@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tidymail/part.h>
+
+#include "attach_options.h"
 #include "exit_code.h"
 #include "input.h"
+#include "message_json.h"
 
 const struct cli_option message_options[] = {
     {"from", "A", "sender, 'Ann <ann@example.org>' or ann@example.org", 0},
@@ -22,6 +26,12 @@ const struct cli_option message_options[] = {
     {"html", "T", "the text as HTML", 0},
     {"html-file", "F", "the HTML from a file, - for standard input", 0},
     {"header", "'N: V'", "one more header field", CLI_MANY},
+    {"attach", "F[;name=N][;type=T]", "attach a file, - for standard input", CLI_MANY},
+    {"inline", "F;cid=C[;...]", "show a file in the HTML, as cid:C", CLI_MANY},
+    {"attach-message", "F.eml", "attach a message as it is", CLI_MANY},
+    {"calendar", "F.ics", "an invitation beside the text", 0},
+    {"flowed", NULL, "long lines of the text flow (format=flowed)", 0},
+    {"json-message", "F", "the message as JSON (docs/messages.md), - for standard input", 0},
     {"eml", "F", "a ready-made message, - for standard input", 0},
     {NULL, NULL, NULL, 0},
 };
@@ -44,6 +54,7 @@ static const struct message_setter message_setters[] = {
     {"text-file", tidymail_message_set_text, 1},
     {"html", tidymail_message_set_html, 0},
     {"html-file", tidymail_message_set_html, 1},
+    {"calendar", tidymail_message_set_calendar, 1},
 };
 
 /* With --eml, sender and recipients are the envelope; "" and <> are the null reverse-path. */
@@ -67,19 +78,26 @@ static int message_check_pair(const struct cli_args *args, const char *a, const 
 
 static int message_check_stdin(const struct cli_args *args, struct cli_failure *failure)
 {
-    static const char *const readers[] = {"text-file", "html-file", "eml"};
+    static const char *const readers[] = {"text-file", "html-file", "eml", "json-message",
+                                          "calendar"};
     int used = 0;
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
         const char *value = args_get(args, readers[i]);
         used += value != NULL && strcmp(value, "-") == 0;
+    }
+    for (size_t i = 0; i < args->count; i++) {
+        const char *name = args->given[i].option->name;
+        used += attach_option_is(name) && attach_option_reads_stdin(name, args->given[i].value);
     }
     return used > 1 ? failure_usage(failure, "standard input (-) can be read once only") : 0;
 }
 
 int message_options_check(const struct cli_args *args, int envelope, struct cli_failure *failure)
 {
-    static const char *const not_with_eml[] = {"cc",        "bcc",  "reply-to",  "subject", "text",
-                                               "text-file", "html", "html-file", "header"};
+    static const char *const not_with_eml[] = {
+        "cc",       "bcc",       "reply-to",    "subject", "text",   "text-file",
+        "html",     "html-file", "header",      "attach",  "inline", "attach-message",
+        "calendar", "flowed",    "json-message"};
     size_t count = sizeof(not_with_eml) / sizeof(not_with_eml[0]);
     int result = message_check_pair(args, "text", "text-file", failure);
     result |= message_check_pair(args, "html", "html-file", failure);
@@ -94,8 +112,11 @@ int message_options_check(const struct cli_args *args, int envelope, struct cli_
         const struct cli_given *given = &args->given[i];
         if (strcmp(given->option->name, "header") == 0 && strchr(given->value, ':') == NULL) {
             result |= failure_usage(failure, "--header has no colon: --header 'Name: value'");
+        } else if (attach_option_is(given->option->name)) {
+            result |= attach_option_check(given->option->name, given->value, failure);
         }
     }
+    envelope = envelope && !args_has(args, "json-message"); /* it may have them */
     if (envelope && !args_has(args, "from")) {
         result |= failure_usage(failure, "--from is missing");
     }
@@ -137,6 +158,47 @@ static int message_set_eml(tidymail_message *message, const char *path, struct c
     return 0;
 }
 
+/* What a message has once cannot stand on both sides; the rest adds to what the JSON has. */
+static int message_check_json_keys(const struct cli_args *args, unsigned keys,
+                                   struct cli_failure *failure)
+{
+    static const struct {
+        const char *option;
+        unsigned key;
+        const char *name;
+    } once[] = {
+        {"from", MESSAGE_JSON_FROM, "from"},
+        {"subject", MESSAGE_JSON_SUBJECT, "subject"},
+        {"text", MESSAGE_JSON_TEXT, "text"},
+        {"text-file", MESSAGE_JSON_TEXT, "text"},
+        {"html", MESSAGE_JSON_HTML, "html"},
+        {"html-file", MESSAGE_JSON_HTML, "html"},
+        {"calendar", MESSAGE_JSON_CALENDAR, "calendar"},
+    };
+    for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+        if ((keys & once[i].key) != 0 && args_has(args, once[i].option)) {
+            return failure_usage(failure, "--%s and \"%s\" of the JSON cannot go together",
+                                 once[i].option, once[i].name);
+        }
+    }
+    return 0;
+}
+
+static int message_set_json(const struct cli_args *args, tidymail_message *message,
+                            const char *path, struct cli_failure *failure)
+{
+    size_t length;
+    unsigned keys = 0;
+    char *bytes = input_read(path, &length, failure);
+    if (bytes == NULL) {
+        return -1;
+    }
+    int result =
+        message_json_apply(message, bytes, length, tidymail_message_add_attachment, &keys, failure);
+    free(bytes);
+    return result == 0 ? message_check_json_keys(args, keys, failure) : result;
+}
+
 static int message_add_header(tidymail_message *message, const char *line,
                               struct cli_failure *failure)
 {
@@ -164,11 +226,19 @@ int message_options_apply(const struct cli_args *args, tidymail_message *message
             return -1;
         }
     }
-    int result = 0;
+    const char *json = args_get(args, "json-message");
+    int result = json != NULL ? message_set_json(args, message, json, failure) : 0;
+    if (result == 0 && args_has(args, "flowed")) {
+        tidymail_message_set_flowed(message, 1);
+    }
     for (size_t i = 0; i < args->count && result == 0; i++) {
         const struct cli_given *given = &args->given[i];
         if (strcmp(given->option->name, "header") == 0) {
             result = message_add_header(message, given->value, failure);
+            continue;
+        }
+        if (attach_option_is(given->option->name)) {
+            result = attach_option_apply(given->option->name, given->value, message, failure);
             continue;
         }
         size_t k = 0;
