@@ -83,6 +83,13 @@ typedef struct tidymail_smtp_options {
             0                                                                                      \
     }
 
+/* What a server can carry, and what a form of a message needs (RFC 2045 2.7 to 2.9). */
+enum tidymail_smtp_carry {
+    TIDYMAIL_SMTP_CARRY_7BIT = 0,
+    TIDYMAIL_SMTP_CARRY_8BIT = 1,  /* 8BITMIME (RFC 6152) */
+    TIDYMAIL_SMTP_CARRY_BINARY = 2 /* BINARYMIME (RFC 3030), where `chunking` asks for BDAT */
+};
+
 /* One message's envelope (RFC 5321 2.3.1). Copied at the call. */
 typedef struct tidymail_smtp_envelope {
     size_t struct_size;            /* TIDYMAIL_SMTP_ENVELOPE_INIT fills it */
@@ -105,11 +112,18 @@ typedef struct tidymail_smtp_envelope {
     const char *hold_until; /* HOLDUNTIL=, RFC 3339 date-time */
     int has_priority;
     int priority; /* MT-PRIORITY= (RFC 6710), -9 to 9 */
+    /* Not NULL: the message has several forms. It is called once the server's capabilities are known,
+       before MAIL, with the most that can be carried (enum tidymail_smtp_carry); from then on `source`
+       gives the form that was chosen. It returns what that form needs, which takes the place of
+       body_8bit and body_binary, and the size is asked of the source again. */
+    int (*form)(void *context, int carry);
+    void *form_context;
 } tidymail_smtp_envelope;
 
 #define TIDYMAIL_SMTP_ENVELOPE_INIT                                                                \
     {                                                                                              \
-        sizeof(tidymail_smtp_envelope), 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0   \
+        sizeof(tidymail_smtp_envelope), 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
+            0, 0                                                                                   \
     }
 
 enum tidymail_smtp_event_type {

@@ -3,8 +3,10 @@
 #define TIDYMAIL_TIDYMAIL_H
 
 #include <tidymail/address.h>
+#include <tidymail/dkim.h>
 #include <tidymail/error.h>
 #include <tidymail/message.h>
+#include <tidymail/part.h>
 #include <tidymail/report.h>
 #include <tidymail/smtp.h>
 #include <tidymail/source.h>

@@ -7,6 +7,7 @@
 
 #include "client/credentials.h"
 #include "client/edge.h"
+#include "client/forms.h"
 #include "client/hint.h"
 #include "client/prepare.h"
 #include "client/trace.h"
@@ -98,7 +99,7 @@ static void send_fill_wishes(const struct tdm_wishes *wishes, tidymail_smtp_enve
 
 /* Fills what the transport needs to know; TIDYMAIL_OK or the kind of the error in the report. */
 static int send_fill_job(tidymail_transport *transport, tidymail_message *message,
-                         tidymail_report *report, struct tdm_job *job)
+                         tidymail_report *report, struct tdm_forms *forms, struct tdm_job *job)
 {
     struct tidymail_error *error = &report->error;
     if (transport->error.kind != TIDYMAIL_OK) {
@@ -112,7 +113,7 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
     if (tdm_credentials_load(transport, error) != TIDYMAIL_OK) {
         return error->kind;
     }
-    if (tdm_message_open_source(message, &job->source) != TIDYMAIL_OK) {
+    if (tdm_forms_open(forms, message, transport->options.chunking, &job->source) != TIDYMAIL_OK) {
         tdm_error_copy(error, tidymail_message_error(message));
         return error->kind;
     }
@@ -124,6 +125,8 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
     job->envelope.body_8bit = tdm_message_is_8bit(message);
     job->envelope.utf8 = tdm_message_needs_utf8(message);
     job->envelope.size = job->source.size != NULL ? job->source.size(job->source.context) : -1;
+    job->envelope.form = tdm_forms_choose;
+    job->envelope.form_context = forms;
     send_fill_wishes(tdm_message_wishes(message), &job->envelope);
     tdm_text_set(&report->allocator, &report->message_id, job->envelope.message_id);
     return TIDYMAIL_OK;
@@ -147,10 +150,11 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
         return &tdm_report_out_of_memory;
     }
     tdm_text_set(&report->allocator, &report->transport, transport->url.scheme);
+    struct tdm_forms forms;
     struct tdm_job job;
     memset(&job, 0, sizeof(job));
     job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
-    if (send_fill_job(transport, message, report, &job) == TIDYMAIL_OK) {
+    if (send_fill_job(transport, message, report, &forms, &job) == TIDYMAIL_OK) {
         transport->ops->send(transport, &job);
         tdm_hint_add(&report->error);
         tdm_credentials_after(transport, &report->error);

@@ -5,38 +5,40 @@
 #include "message/encoder.h"
 #include "message/header.h"
 
-struct body_facts {
-    int64_t size; /* with lines ended by CRLF */
-    size_t longest_line;
-    int has_8bit;
-    int has_controls; /* other than TAB and line ends */
-    int ends_in_break;
-};
-
-static void body_look(const struct tdm_blob *blob, struct body_facts *facts)
+void tdm_body_look(struct tdm_body_facts *facts, const char *bytes, size_t length)
 {
-    const char *text = blob->bytes;
-    size_t line = 0;
-    facts->size = 0;
-    facts->longest_line = 0;
-    facts->has_8bit = facts->has_controls = 0;
-    for (size_t i = 0; i < blob->length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '\n' && i > 0 && text[i - 1] == '\r') {
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (c == '\n' && facts->after_cr) {
+            facts->after_cr = 0;
             continue; /* counted with its CR */
         }
+        facts->has_bare |= facts->after_cr || c == '\n';
+        facts->after_cr = c == '\r';
         if (c == '\r' || c == '\n') {
             facts->size += 2;
-            line = 0;
+            facts->line = 0;
             continue;
         }
         facts->size++;
-        line++;
-        facts->longest_line = line > facts->longest_line ? line : facts->longest_line;
+        facts->line++;
+        facts->longest_line = facts->line > facts->longest_line ? facts->line : facts->longest_line;
         facts->has_8bit |= c > 127;
         facts->has_controls |= (c < 0x20 && c != '\t') || c == 0x7f;
+        facts->has_nul |= c == 0;
     }
-    facts->ends_in_break = line == 0;
+}
+
+void tdm_body_take_facts(struct tdm_body *body, const struct tdm_body_facts *facts)
+{
+    int short_lines = facts->longest_line <= TDM_LINE_MAX;
+    body->encoding = TDM_ENCODING_IDENTITY;
+    body->ascii = !facts->has_8bit;
+    body->size = body->plain_size = facts->size;
+    body->ends_in_break = body->plain_ends_in_break = facts->line == 0;
+    body->fits_lines = short_lines && !facts->has_controls;
+    body->fits_message = short_lines && !facts->has_nul;
+    body->is_canonical = !facts->has_bare && !facts->after_cr;
 }
 
 /* Exact size in quoted-printable, by a pass that writes nothing. */
@@ -61,57 +63,35 @@ static int64_t body_qp_size(const struct tdm_blob *blob)
     return size;
 }
 
-/* Lines of 76 characters, with CRLF between them. */
-static int64_t body_base64_size(int64_t size)
+int64_t tdm_body_base64_size(int64_t size)
 {
     int64_t characters = (size + 2) / 3 * 4;
     return size == 0 ? 0 : characters + (characters - 1) / 76 * 2;
 }
 
+void tdm_body_measure(struct tdm_body *body)
+{
+    struct tdm_body_facts facts = {0};
+    tdm_body_look(&facts, body->blob->bytes, body->blob->length);
+    tdm_body_take_facts(body, &facts);
+}
+
 void tdm_body_choose(struct tdm_body *body)
 {
-    struct body_facts facts;
-    body_look(body->blob, &facts);
-    body->ascii = !facts.has_8bit;
-    body->ends_in_break = facts.ends_in_break;
-    body->size = facts.size;
-    if (!facts.has_8bit && !facts.has_controls && facts.longest_line <= TDM_LINE_MAX) {
-        body->encoding = TDM_ENCODING_IDENTITY;
+    tdm_body_measure(body);
+    if (body->ascii && body->fits_lines) {
         return;
     }
     int64_t qp_size = body_qp_size(body->blob);
-    int64_t base64_size = body_base64_size(facts.size);
+    int64_t base64_size = tdm_body_base64_size(body->plain_size);
     if (qp_size <= base64_size) {
         body->encoding = TDM_ENCODING_QUOTED_PRINTABLE;
         body->size = qp_size;
     } else {
         body->encoding = TDM_ENCODING_BASE64;
         body->size = base64_size;
-        body->ends_in_break = facts.size == 0;
+        body->ends_in_break = body->plain_size == 0;
     }
-}
-
-void tdm_body_measure(struct tdm_body *body)
-{
-    struct body_facts facts;
-    body_look(body->blob, &facts);
-    body->encoding = TDM_ENCODING_IDENTITY;
-    body->ascii = !facts.has_8bit;
-    body->ends_in_break = facts.ends_in_break;
-    body->size = facts.size;
-}
-
-const char *tdm_encoding_name(enum tdm_encoding encoding)
-{
-    switch (encoding) {
-    case TDM_ENCODING_QUOTED_PRINTABLE:
-        return "quoted-printable";
-    case TDM_ENCODING_BASE64:
-        return "base64";
-    case TDM_ENCODING_IDENTITY:
-        break;
-    }
-    return "7bit";
 }
 
 void tdm_body_clear(struct tdm_body *body)

@@ -17,6 +17,12 @@ void tdm_encoder_init(struct tdm_encoder *encoder, enum tdm_encoding encoding, i
     encoder->kept = 0;
 }
 
+size_t tdm_encoder_capacity(const struct tdm_encoder *encoder)
+{
+    int grows = encoder->is_text || encoder->encoding == TDM_ENCODING_QUOTED_PRINTABLE;
+    return grows ? TDM_ENCODER_IN_TEXT : TDM_ENCODER_IN;
+}
+
 /* Lines of 76 characters with CRLF between them; only the last may be shorter. */
 static size_t encoder_base64(struct tdm_encoder *encoder, const char *in, size_t length, int last,
                              char *out, size_t *taken)
@@ -37,6 +43,33 @@ static size_t encoder_base64(struct tdm_encoder *encoder, const char *in, size_t
     return written;
 }
 
+/* Bytes that need no change before base64 are encoded from where they are; only a line that two steps
+ * share goes through `held`. */
+static size_t encoder_base64_bytes(struct tdm_encoder *encoder, const char *in, size_t length,
+                                   int last, char *out)
+{
+    size_t written = 0;
+    size_t taken = 0;
+    if (encoder->kept > 0) {
+        size_t missing = ENCODER_BASE64_LINE - encoder->kept;
+        size_t first = length < missing ? length : missing;
+        memcpy(encoder->held + encoder->kept, in, first);
+        encoder->kept += first;
+        in += first;
+        length -= first;
+        written =
+            encoder_base64(encoder, encoder->held, encoder->kept, last && length == 0, out, &taken);
+        if (taken == 0) {
+            return 0; /* all of `in` is held now */
+        }
+        encoder->kept = 0;
+    }
+    written += encoder_base64(encoder, in, length, last, out + written, &taken);
+    encoder->kept = length - taken;
+    memcpy(encoder->held, in + taken, encoder->kept);
+    return written;
+}
+
 size_t tdm_encoder_step(struct tdm_encoder *encoder, const char *in, size_t length, int last,
                         char *out)
 {
@@ -46,6 +79,9 @@ size_t tdm_encoder_step(struct tdm_encoder *encoder, const char *in, size_t leng
         }
         memcpy(out, in, length);
         return length;
+    }
+    if (encoder->encoding == TDM_ENCODING_BASE64 && !encoder->is_text) {
+        return encoder_base64_bytes(encoder, in, length, last, out);
     }
     char *canonical = encoder->held + encoder->kept;
     if (encoder->is_text) {

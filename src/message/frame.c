@@ -1,22 +1,11 @@
-/* frame.c: everything of a message but its bodies: the header, the headers of the parts and the
- * boundaries. It is rendered whole, since it is small; the bodies are not. */
+/* frame.c: the header of a message, but for the fields that its body decides. It is rendered whole,
+ * since it is small; the body is not. */
 #include "message/header.h"
 #include "message/message_data.h"
 
 static void frame_add_line(struct tdm_buf *out, const char *name, const char *value)
 {
     tdm_buf_addf(out, "%s: %s\r\n", name, value);
-}
-
-/* Content-Type and Content-Transfer-Encoding of a text part (RFC 2045 5 and 6). */
-static void frame_add_text_type(struct tdm_buf *out, const char *subtype,
-                                const struct tdm_body *body)
-{
-    /* RFC 2046 4.1.2: the smallest charset that suffices */
-    tdm_buf_addf(out, "Content-Type: text/%s; charset=%s\r\n", subtype,
-                 body->blob == NULL || body->ascii ? "us-ascii" : "utf-8");
-    frame_add_line(out, "Content-Transfer-Encoding",
-                   tdm_encoding_name(body->blob != NULL ? body->encoding : TDM_ENCODING_IDENTITY));
 }
 
 static void frame_add_addresses(struct tdm_buf *out, const tidymail_message *message)
@@ -45,41 +34,17 @@ static void frame_add_header(struct tdm_buf *out, const tidymail_message *messag
     frame_add_line(out, "MIME-Version", "1.0");
 }
 
-static void frame_add_alternative(struct tdm_buf *out, tidymail_message *message)
-{
-    const char *boundary = message->boundary;
-    tdm_buf_addf(out, "Content-Type: multipart/alternative;\r\n boundary=\"%s\"\r\n\r\n", boundary);
-    tdm_buf_addf(out, "--%s\r\n", boundary);
-    frame_add_text_type(out, "plain", &message->text); /* RFC 2046 5.1.4: the plainest first */
-    tdm_buf_add_str(out, "\r\n");
-    message->frame_cuts[0] = out->length;
-    tdm_buf_addf(out, "\r\n--%s\r\n", boundary);
-    frame_add_text_type(out, "html", &message->html);
-    tdm_buf_add_str(out, "\r\n");
-    message->frame_cuts[1] = out->length;
-    tdm_buf_addf(out, "\r\n--%s--\r\n", boundary);
-}
-
-int tdm_message_render_frame(tidymail_message *message)
+int tdm_message_render_header(tidymail_message *message)
 {
     struct tdm_buf out;
     tdm_buf_init(&out, &message->allocator, SIZE_MAX / 4);
     frame_add_header(&out, message);
-    if (message->text.blob != NULL && message->html.blob != NULL) {
-        frame_add_alternative(&out, message);
-    } else {
-        int is_html = message->html.blob != NULL;
-        frame_add_text_type(&out, is_html ? "html" : "plain",
-                            is_html ? &message->html : &message->text);
-        tdm_buf_add_str(&out, "\r\n");
-        message->frame_cuts[0] = out.length;
-    }
-    struct tdm_blob *frame = tdm_blob_take(&out);
+    struct tdm_blob *header = tdm_blob_take(&out);
     tdm_buf_clear(&out);
-    if (frame == NULL) {
+    if (header == NULL) {
         return tdm_message_fail_memory(message);
     }
-    tdm_blob_release(message->frame);
-    message->frame = frame;
+    tdm_blob_release(message->header);
+    message->header = header;
     return TIDYMAIL_OK;
 }

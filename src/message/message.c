@@ -4,6 +4,7 @@
 
 #include "message/header.h"
 #include "message/message_data.h"
+#include "message/part_data.h"
 #include "util/str.h"
 #include "util/utf8.h"
 
@@ -27,14 +28,13 @@ int tdm_message_fail_at(tidymail_message *message, const char *field, const char
 }
 
 /* "Subject: control character 0x0A at offset 17". */
-static int message_fail_byte(tidymail_message *message, const char *field, unsigned char byte,
+static int message_fail_byte(struct tidymail_error *error, const char *field, unsigned char byte,
                              size_t offset)
 {
     static const char hex[] = "0123456789ABCDEF";
-    char reason[] = "control character 0x00";
-    reason[sizeof(reason) - 3] = hex[byte >> 4];
-    reason[sizeof(reason) - 2] = hex[byte & 15];
-    return tdm_message_fail_at(message, field, reason, offset);
+    return tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                          "%s: control character 0x%c%c at offset %z", field, hex[byte >> 4],
+                          hex[byte & 15], offset);
 }
 
 int tdm_message_begin(tidymail_message *message)
@@ -48,24 +48,32 @@ int tdm_message_begin(tidymail_message *message)
     return message->error.kind;
 }
 
-int tdm_message_check_text(tidymail_message *message, const char *field, const char *text)
+int tdm_check_text(struct tidymail_error *error, const char *field, const char *text)
 {
     if (text == NULL) {
-        return tdm_message_fail(message, field, "NULL was given");
+        return tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                              "%s: NULL was given", field);
     }
     size_t length = strlen(text);
     size_t control = tdm_find_control(text, length);
     size_t invalid = tdm_utf8_find_invalid(text, length);
     if (control < length && control < invalid) {
-        return message_fail_byte(message, field, (unsigned char)text[control], control);
+        return message_fail_byte(error, field, (unsigned char)text[control], control);
     }
     if (invalid < length) {
-        return tdm_message_fail_at(message, field, "invalid UTF-8", invalid);
+        return tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                              "%s: invalid UTF-8 at offset %z", field, invalid);
     }
     if (length > TDM_HEADER_TEXT_MAX) {
-        return tdm_message_fail(message, field, "longer than 65536 bytes");
+        return tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                              "%s: longer than 65536 bytes", field);
     }
     return TIDYMAIL_OK;
+}
+
+int tdm_message_check_text(tidymail_message *message, const char *field, const char *text)
+{
+    return tdm_check_text(&message->error, field, text);
 }
 
 int tdm_message_parse_mailbox(tidymail_message *message, const char *field, const char *text,
@@ -137,9 +145,10 @@ static void message_clear(tidymail_message *message)
     tdm_body_clear(&message->text);
     tdm_body_clear(&message->html);
     tdm_body_clear(&message->raw);
+    tdm_message_clear_parts(message);
     tdm_free(allocator, message->message_id);
     tdm_free(allocator, message->recipients);
-    tdm_blob_release(message->frame);
+    tdm_blob_release(message->header);
 }
 
 void tidymail_message_reset(tidymail_message *message)

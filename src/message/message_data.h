@@ -6,7 +6,7 @@
 #ifndef TDM_MESSAGE_DATA_H
 #define TDM_MESSAGE_DATA_H
 
-#include <tidymail/message.h>
+#include <tidymail/part.h>
 
 #include "message/address.h"
 #include "message/blob.h"
@@ -61,6 +61,15 @@ struct tdm_wishes {
     int priority;
 };
 
+/* Parts in the order in which they stand. */
+struct tdm_part_list {
+    tidymail_part *first;
+    tidymail_part *last;
+};
+
+/* What the way to the reader lets pass (RFC 2045 2.7 to 2.9); also what a form of the message needs. */
+enum tdm_carry { TDM_CARRY_7BIT, TDM_CARRY_8BIT, TDM_CARRY_BINARY };
+
 #define TDM_BOUNDARY_MAX 48
 
 struct tidymail_message {
@@ -84,6 +93,13 @@ struct tidymail_message {
     int fields_utf8; /* an address in one of them needs SMTPUTF8 */
     struct tdm_body text;
     struct tdm_body html;
+    int flowed; /* the text goes as format=flowed */
+    struct tdm_part_list attachments;
+    struct tdm_part_list inlines; /* beside the HTML */
+    tidymail_part *calendar;
+    tidymail_part *invite;        /* the calendar once more, as an attachment */
+    tidymail_part *body;          /* the caller's own tree */
+    struct tdm_part_list refused; /* parts that are ours to free and nothing else */
 
     struct tdm_body raw; /* a ready-made message, Bcc fields removed */
     char *raw_fields[TDM_RAW_FIELDS];
@@ -107,8 +123,8 @@ struct tidymail_message {
         raw_recipients; /* owns what the two above point to, for a raw message */
     struct tdm_mailbox raw_from;
     int needs_utf8;
-    struct tdm_blob *frame; /* header, and what stands between and behind the bodies */
-    size_t frame_cuts[2];   /* where in it the first and second body go */
+    struct tdm_blob *header;     /* all but what the body decides */
+    struct tdm_body flowed_text; /* the text as format=flowed */
 };
 
 /* Checks that the message is complete and makes all that follows here ready. TIDYMAIL_OK, or the
@@ -124,14 +140,26 @@ size_t tdm_message_recipient_count(const tidymail_message *message);
 const char *const *tdm_message_recipients(const tidymail_message *message);
 /* With angle brackets; "" for a ready-made message that has none. */
 const char *tdm_message_id(const tidymail_message *message);
-/* 1 where bytes over 127 are in it (RFC 6152): a ready-made message, or an address in UTF-8. */
-int tdm_message_is_8bit(const tidymail_message *message);
+/* What the form of the message made for `carry` (enum tdm_carry) needs to be carried: it may be less,
+ * and it is more where a part cannot be encoded or the header holds UTF-8. */
+int tdm_message_needs(tidymail_message *message, int carry);
+/* 1 where bytes over 127 are in the 7-bit form nevertheless (RFC 6152): a ready-made or an attached
+ * message, or an address in UTF-8. */
+int tdm_message_is_8bit(tidymail_message *message);
+/* The first part that cannot be read twice (its source has no rewind), in words such as "attachment
+ * a.bin" that are valid until the message changes; NULL: all can. */
+const char *tdm_message_find_single_use(tidymail_message *message);
 /* 1 where an address or the header needs SMTPUTF8 (RFC 6531). */
 int tdm_message_needs_utf8(const tidymail_message *message);
 /* Also where the message is not prepared. */
 const struct tdm_wishes *tdm_message_wishes(const tidymail_message *message);
 /* The finished message as a stream of its own: it may outlive the message. */
 int tdm_message_open_source(tidymail_message *message, tidymail_source *source);
+/* The same in the form for `carry`; tdm_message_open_source opens the 7-bit form. */
+int tdm_message_open_form(tidymail_message *message, int carry, tidymail_source *source);
+/* Adds an attachment of which bytes or source and name and type are known: path is NULL, the struct
+ * is whole. The source is taken over on success only. */
+int tdm_message_add_attachment(tidymail_message *message, const tidymail_attachment *resolved);
 
 /* Between the files of this room. */
 
@@ -146,6 +174,8 @@ int tdm_message_fail_memory(tidymail_message *message);
 int tdm_message_begin(tidymail_message *message);
 /* Refuses NULL, over-long text, control characters and invalid UTF-8 in text for the header. */
 int tdm_message_check_text(tidymail_message *message, const char *field, const char *text);
+/* The same into any error. */
+int tdm_check_text(struct tidymail_error *error, const char *field, const char *text);
 /* Parses one mailbox for a field. */
 int tdm_message_parse_mailbox(tidymail_message *message, const char *field, const char *text,
                               struct tdm_mailbox *mailbox);
@@ -162,8 +192,15 @@ int tdm_field_is_set(const tidymail_message *message, const char *name);
 size_t tdm_message_id_length(const char *text, size_t *bad);
 /* The caller's fields, in order. */
 void tdm_field_render_all(struct tdm_buf *out, const tidymail_message *message);
-/* Fills frame and frame_cuts in from all that is set. */
-int tdm_message_render_frame(tidymail_message *message);
+/* Fills `header` in from all that is set. */
+int tdm_message_render_header(tidymail_message *message);
+/* Frees all that is a part. */
+void tdm_message_clear_parts(tidymail_message *message);
+/* Is what the parts make a body? Makes flowed_text, and the boundary one that is in no part. */
+int tdm_message_prepare_parts(tidymail_message *message);
+/* Chains the segments of header and parts, in the form for `carry`; 0, or -1: out of memory. */
+struct tdm_writer;
+int tdm_message_chain(tidymail_message *message, int carry, struct tdm_writer *writer);
 /* Fills raw_from and raw_recipients in, as far as the envelope is not given. */
 int tdm_message_read_raw_envelope(tidymail_message *message);
 

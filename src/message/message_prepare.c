@@ -1,5 +1,5 @@
 /* message_prepare.c: from what was set to what is sent: completeness, envelope, Date and Message-ID,
- * the header, and the chain that the writer pulls. */
+ * the header, and the stream that is pulled (message_prepare_parts.c has what it is made of). */
 #include <string.h>
 
 #include "message/header.h"
@@ -19,8 +19,7 @@ static void prepare_hex(char *out, const unsigned char *bytes, size_t count)
     out[2 * count] = '\0';
 }
 
-/* Date, Message-ID and boundary, once for each message. "=_" cannot occur in what quoted-printable
- * or base64 writes (RFC 2045 6.7 advises it). */
+/* Date, Message-ID and what all boundaries end in, once for each message. */
 static void prepare_identity(tidymail_message *message, const struct tdm_writer_env *env)
 {
     if (message->identified) {
@@ -28,30 +27,8 @@ static void prepare_identity(tidymail_message *message, const struct tdm_writer_
     }
     tdm_date_format(env->wall_s, message->date);
     prepare_hex(message->unique, env->random, 16);
-    memcpy(message->boundary, "=_", 2);
-    prepare_hex(message->boundary + 2, env->random + 16, 14);
+    prepare_hex(message->boundary, env->random + 16, 14);
     message->identified = 1;
-}
-
-/* 1 where a body that is sent as it is contains the boundary (RFC 2046 5.1.1). */
-static int prepare_boundary_occurs(const struct tdm_body *body, const char *boundary)
-{
-    return body->blob != NULL && body->encoding == TDM_ENCODING_IDENTITY &&
-           strstr(body->blob->bytes, boundary) != NULL;
-}
-
-/* Makes the boundary longer until it is in no part; each try rules one more occurrence out. */
-static void prepare_boundary(tidymail_message *message)
-{
-    size_t length = strlen(message->boundary);
-    char *end = message->boundary + (length < 30 ? length : 30);
-    for (unsigned tries = 0; prepare_boundary_occurs(&message->text, message->boundary) ||
-                             prepare_boundary_occurs(&message->html, message->boundary);
-         tries++) {
-        unsigned char bytes[4] = {(unsigned char)(tries >> 24), (unsigned char)(tries >> 16),
-                                  (unsigned char)(tries >> 8), (unsigned char)tries};
-        prepare_hex(end, bytes, sizeof(bytes));
-    }
 }
 
 static int prepare_message_id(tidymail_message *message, const struct tdm_writer_env *env)
@@ -99,6 +76,9 @@ static int prepare_conflicts(tidymail_message *message)
         {message->subject != NULL, "Subject"},
         {message->text.blob != NULL, "text"},
         {message->html.blob != NULL, "html"},
+        {message->calendar != NULL, "calendar"},
+        {message->attachments.first != NULL || message->inlines.first != NULL, "attachment"},
+        {message->body != NULL, "body"},
         {message->field_count > 0 || message->sender.spec != NULL || message->given_date != NULL ||
              message->given_message_id != NULL,
          "header"},
@@ -221,8 +201,8 @@ static int prepare_all(tidymail_message *message, const struct tdm_writer_env *e
         kind = prepare_message_id(message, env);
     }
     if (kind == TIDYMAIL_OK && !is_raw) {
-        prepare_boundary(message);
-        kind = tdm_message_render_frame(message);
+        kind = tdm_message_prepare_parts(message);
+        kind = kind == TIDYMAIL_OK ? tdm_message_render_header(message) : kind;
     }
     return kind;
 }
@@ -232,7 +212,8 @@ int tdm_message_prepare(tidymail_message *message, const struct tdm_writer_env *
     if (message == NULL) {
         return TIDYMAIL_KIND_LOCAL;
     }
-    if (message->error.kind != TIDYMAIL_OK || message->prepared) {
+    /* a tree of the caller's may have changed without our knowing */
+    if (message->error.kind != TIDYMAIL_OK || (message->prepared && message->body == NULL)) {
         return message->error.kind;
     }
     int kind = prepare_all(message, env);
@@ -260,15 +241,10 @@ const char *tdm_message_id(const tidymail_message *message)
     return message != NULL && message->prepared ? message->message_id : "";
 }
 
-int tdm_message_is_8bit(const tidymail_message *message)
+int tdm_message_is_8bit(tidymail_message *message)
 {
-    if (message == NULL || !message->prepared) {
-        return 0;
-    }
-    if (message->raw.blob != NULL) {
-        return !message->raw.ascii;
-    }
-    return tdm_has_8bit(message->frame->bytes, message->frame->length);
+    return message != NULL && message->prepared &&
+           tdm_message_needs(message, TDM_CARRY_7BIT) != TDM_CARRY_7BIT;
 }
 
 int tdm_message_needs_utf8(const tidymail_message *message)
@@ -276,33 +252,12 @@ int tdm_message_needs_utf8(const tidymail_message *message)
     return message != NULL && message->prepared && message->needs_utf8;
 }
 
-/* The chain: frame up to the first body, that body, frame, second body, the rest of the frame. */
-static int prepare_chain(const tidymail_message *message, struct tdm_writer *writer)
+int tdm_message_open_source(tidymail_message *message, tidymail_source *source)
 {
-    const struct tdm_body *bodies[2] = {&message->text, &message->html};
-    size_t at = 0;
-    size_t done = 0;
-    int alone = message->text.blob == NULL || message->html.blob == NULL;
-    for (size_t i = 0; i < 2; i++) {
-        const struct tdm_body *body = bodies[i];
-        if (body->blob == NULL) {
-            continue;
-        }
-        /* In a multipart the CRLF in front of the boundary belongs to that (RFC 2046 5.1.1). */
-        int add_crlf = alone && !body->ends_in_break;
-        struct tdm_segment_format format = {body->encoding, 1, alone,
-                                            body->size + (add_crlf ? 2 : 0)};
-        size_t cut = message->frame_cuts[done++];
-        if (tdm_writer_add_bytes(writer, message->frame, at, cut - at) != 0 ||
-            tdm_writer_add_blob(writer, body->blob, &format) != 0) {
-            return -1;
-        }
-        at = cut;
-    }
-    return tdm_writer_add_bytes(writer, message->frame, at, message->frame->length - at);
+    return tdm_message_open_form(message, TDM_CARRY_7BIT, source);
 }
 
-int tdm_message_open_source(tidymail_message *message, tidymail_source *source)
+int tdm_message_open_form(tidymail_message *message, int carry, tidymail_source *source)
 {
     if (message == NULL || source == NULL) {
         return TIDYMAIL_KIND_LOCAL;
@@ -320,7 +275,7 @@ int tdm_message_open_source(tidymail_message *message, tidymail_source *source)
             TDM_ENCODING_IDENTITY, 1, 1, message->raw.size + (message->raw.ends_in_break ? 0 : 2)};
         result = tdm_writer_add_blob(writer, message->raw.blob, &format);
     } else if (writer != NULL) {
-        result = prepare_chain(message, writer);
+        result = tdm_message_chain(message, carry, writer);
     }
     if (result != 0) {
         tdm_writer_free(writer);

@@ -6,12 +6,19 @@
 #include "message/encoder.h"
 
 struct writer_segment {
-    struct tdm_blob *blob; /* NULL: from `source` */
+    struct tdm_blob *blob; /* NULL: from `stream` */
     size_t offset;
     size_t length;
-    tidymail_source source;
+    struct tdm_stream *stream;
     int is_plain; /* bytes as they are, from `blob` */
     struct tdm_segment_format format;
+};
+
+/* Room to encode, made with the first segment that needs it. */
+struct writer_room {
+    struct tdm_encoder encoder;
+    char ready[TDM_ENCODER_OUT + 2];
+    char in[TDM_ENCODER_IN]; /* of a stream */
 };
 
 struct tdm_writer {
@@ -26,12 +33,10 @@ struct tdm_writer {
     char tail[2];      /* the last bytes it wrote */
     int64_t written;   /* how many */
     const char *error; /* of a read that failed */
-    struct tdm_encoder encoder;
 
-    size_t ready_at; /* encoded bytes not handed out yet */
+    struct writer_room *room;
+    size_t ready_at; /* bytes of `ready` not handed out yet */
     size_t ready_end;
-    char ready[TDM_ENCODER_OUT + 2];
-    char in[TDM_ENCODER_IN]; /* of a source */
 };
 
 struct tdm_writer *tdm_writer_new(const tidymail_allocator *allocator)
@@ -52,10 +57,9 @@ void tdm_writer_free(struct tdm_writer *writer)
     for (size_t i = 0; i < writer->segment_count; i++) {
         struct writer_segment *segment = &writer->segments[i];
         tdm_blob_release(segment->blob);
-        if (segment->blob == NULL && segment->source.release != NULL) {
-            segment->source.release(segment->source.context);
-        }
+        tdm_stream_release(segment->stream);
     }
+    tdm_free(&allocator, writer->room);
     tdm_free(&allocator, writer->segments);
     tdm_free(&allocator, writer);
 }
@@ -77,6 +81,15 @@ static struct writer_segment *writer_add(struct tdm_writer *writer)
     return segment;
 }
 
+/* A segment that is encoded needs the room for it. */
+static struct writer_segment *writer_add_encoded(struct tdm_writer *writer)
+{
+    if (writer->room == NULL) {
+        writer->room = tdm_alloc(&writer->allocator, sizeof(*writer->room));
+    }
+    return writer->room != NULL ? writer_add(writer) : NULL;
+}
+
 int tdm_writer_add_bytes(struct tdm_writer *writer, struct tdm_blob *blob, size_t offset,
                          size_t length)
 {
@@ -95,7 +108,13 @@ int tdm_writer_add_bytes(struct tdm_writer *writer, struct tdm_blob *blob, size_
 int tdm_writer_add_blob(struct tdm_writer *writer, struct tdm_blob *blob,
                         const struct tdm_segment_format *format)
 {
-    struct writer_segment *segment = writer_add(writer);
+    if (blob == NULL) {
+        return 0;
+    }
+    if (format->encoding == TDM_ENCODING_IDENTITY && !format->is_text && !format->ends_in_crlf) {
+        return tdm_writer_add_bytes(writer, blob, 0, blob->length);
+    }
+    struct writer_segment *segment = writer_add_encoded(writer);
     if (segment == NULL) {
         return -1;
     }
@@ -105,39 +124,54 @@ int tdm_writer_add_blob(struct tdm_writer *writer, struct tdm_blob *blob,
     return 0;
 }
 
-int tdm_writer_add_source(struct tdm_writer *writer, const tidymail_source *source,
+int tdm_writer_add_stream(struct tdm_writer *writer, struct tdm_stream *stream,
                           const struct tdm_segment_format *format)
 {
-    struct writer_segment *segment = writer_add(writer);
+    struct writer_segment *segment = writer_add_encoded(writer);
     if (segment == NULL) {
         return -1;
     }
-    segment->source = *source;
+    segment->stream = tdm_stream_ref(stream);
     segment->format = *format;
     return 0;
 }
 
-/* Takes up to TDM_ENCODER_IN bytes of a segment; `*last` is set with its last piece. */
+int tdm_writer_add_source(struct tdm_writer *writer, const tidymail_source *source,
+                          const struct tdm_segment_format *format)
+{
+    struct writer_segment *segment = writer_add_encoded(writer);
+    if (segment == NULL) {
+        return -1;
+    }
+    segment->stream = tdm_stream_new(&writer->allocator, source, NULL);
+    segment->format = *format;
+    if (segment->stream == NULL) {
+        writer->segment_count--;
+        return -1;
+    }
+    return 0;
+}
+
+/* Takes as much of a segment as one step encodes; `*last` is set with its last piece. */
 static ptrdiff_t writer_take(struct tdm_writer *writer, struct writer_segment *segment,
                              const char **bytes, int *last)
 {
+    size_t capacity = tdm_encoder_capacity(&writer->room->encoder);
     if (segment->blob != NULL) {
         size_t left = segment->length - writer->position;
-        size_t length = left < TDM_ENCODER_IN ? left : TDM_ENCODER_IN;
+        size_t length = left < capacity ? left : capacity;
         *bytes = segment->blob->bytes + segment->offset + writer->position;
         *last = length == left;
         writer->position += length;
         return (ptrdiff_t)length;
     }
-    ptrdiff_t length = segment->source.read(segment->source.context, writer->in, TDM_ENCODER_IN);
-    if (length < 0 || (size_t)length > TDM_ENCODER_IN) {
-        const char *words =
-            segment->source.error != NULL ? segment->source.error(segment->source.context) : NULL;
-        writer->error = words != NULL ? words : "a part of the message cannot be read";
+    ptrdiff_t length = tdm_stream_read(segment->stream, writer, writer->room->in, capacity);
+    if (length < 0) {
+        writer->error = tdm_stream_error(segment->stream);
         return -1;
     }
-    *bytes = writer->in;
-    *last = length == 0;
+    *bytes = writer->room->in;
+    *last = (size_t)length < capacity;
     return length;
 }
 
@@ -160,16 +194,30 @@ static void writer_next_segment(struct tdm_writer *writer)
     writer->is_encoding = 0;
 }
 
+/* Makes ready to encode the current segment; -1 on failure. */
+static int writer_begin_segment(struct tdm_writer *writer, struct writer_segment *segment)
+{
+    if (writer->is_encoding) {
+        return 0;
+    }
+    if (segment->stream != NULL && tdm_stream_begin(segment->stream, writer) != 0) {
+        writer->error = tdm_stream_error(segment->stream);
+        return -1;
+    }
+    tdm_encoder_init(&writer->room->encoder, segment->format.encoding, segment->format.is_text);
+    writer->is_encoding = 1;
+    writer->written = 0;
+    memset(writer->tail, 0, sizeof(writer->tail));
+    return 0;
+}
+
 /* One step of the current segment into `out`, which has room for any step and two bytes more.
  * Returns how many bytes came, which may be none; -1 on failure. */
 static ptrdiff_t writer_step(struct tdm_writer *writer, char *out)
 {
     struct writer_segment *segment = &writer->segments[writer->current];
-    if (!writer->is_encoding) {
-        tdm_encoder_init(&writer->encoder, segment->format.encoding, segment->format.is_text);
-        writer->is_encoding = 1;
-        writer->written = 0;
-        memset(writer->tail, 0, sizeof(writer->tail));
+    if (writer_begin_segment(writer, segment) != 0) {
+        return -1;
     }
     const char *bytes;
     int last;
@@ -177,7 +225,7 @@ static ptrdiff_t writer_step(struct tdm_writer *writer, char *out)
     if (length < 0) {
         return -1;
     }
-    size_t made = tdm_encoder_step(&writer->encoder, bytes, (size_t)length, last, out);
+    size_t made = tdm_encoder_step(&writer->room->encoder, bytes, (size_t)length, last, out);
     writer_note(writer, out, made);
     if (last) {
         if (segment->format.ends_in_crlf && writer->written > 0 &&
@@ -214,7 +262,7 @@ static ptrdiff_t writer_read(void *context, void *buffer, size_t capacity)
         if (writer->ready_at < writer->ready_end) {
             size_t left = writer->ready_end - writer->ready_at;
             size_t length = left < room ? left : room;
-            memcpy(out + filled, writer->ready + writer->ready_at, length);
+            memcpy(out + filled, writer->room->ready + writer->ready_at, length);
             writer->ready_at += length;
             filled += length;
             continue;
@@ -230,9 +278,12 @@ static ptrdiff_t writer_read(void *context, void *buffer, size_t capacity)
             filled += writer_copy(writer, segment, out + filled, room);
             continue;
         }
-        /* Large reads are encoded in place; small ones through `ready`. */
-        int in_place = room >= sizeof(writer->ready);
-        ptrdiff_t made = writer_step(writer, in_place ? out + filled : writer->ready);
+        /* Large reads are encoded in place, and left short rather than filled up by copies. */
+        int in_place = room >= sizeof(writer->room->ready);
+        if (!in_place && filled >= TDM_ENCODER_OUT / 4) {
+            break;
+        }
+        ptrdiff_t made = writer_step(writer, in_place ? out + filled : writer->room->ready);
         if (made < 0) {
             continue; /* the error is seen above */
         }
@@ -250,9 +301,11 @@ static int writer_rewind(void *context)
 {
     struct tdm_writer *writer = context;
     for (size_t i = 0; i < writer->segment_count; i++) {
-        const tidymail_source *source = &writer->segments[i].source;
-        if (writer->segments[i].blob == NULL &&
-            (source->rewind == NULL || source->rewind(source->context) != 0)) {
+        struct tdm_stream *stream = writer->segments[i].stream;
+        if (stream == NULL) {
+            continue;
+        }
+        if (!tdm_stream_can_rewind(stream) || tdm_stream_begin(stream, writer) != 0) {
             return -1;
         }
     }

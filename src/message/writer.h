@@ -10,6 +10,7 @@
 
 #include "message/blob.h"
 #include "message/body.h"
+#include "message/part_stream.h"
 
 struct tdm_writer;
 
@@ -28,11 +29,14 @@ void tdm_writer_free(struct tdm_writer *writer);
  * out of memory; so do the next two. */
 int tdm_writer_add_bytes(struct tdm_writer *writer, struct tdm_blob *blob, size_t offset,
                          size_t length);
-/* All of `blob`, encoded. */
+/* All of `blob`, encoded; NULL is an empty one. */
 int tdm_writer_add_blob(struct tdm_writer *writer, struct tdm_blob *blob,
                         const struct tdm_segment_format *format);
 /* A stream, encoded; it is released with the writer, on success only. */
 int tdm_writer_add_source(struct tdm_writer *writer, const tidymail_source *source,
+                          const struct tdm_segment_format *format);
+/* A stream that others may own too. */
+int tdm_writer_add_stream(struct tdm_writer *writer, struct tdm_stream *stream,
                           const struct tdm_segment_format *format);
 /* Fills `source` in; its release frees the writer. */
 void tdm_writer_open(struct tdm_writer *writer, tidymail_source *source);

@@ -193,6 +193,8 @@ int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *gi
     transaction->utf8 = envelope.utf8;
     transaction->size = envelope.size;
     transaction->deadline_ms = envelope.deadline_ms;
+    transaction->form = envelope.form;
+    transaction->form_context = envelope.form_context;
     transaction->line_start = 1;
     struct tdm_transaction **last = &smtp->head;
     while (*last != NULL) {

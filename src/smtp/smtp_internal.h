@@ -75,6 +75,8 @@ struct tdm_transaction {
     int64_t size;
     int64_t deadline_ms; /* 0: none */
     struct tdm_smtp_wishes wishes;
+    int (*form)(void *context, int carry); /* as in the envelope */
+    void *form_context;
     int checked;     /* the server can carry it */
     size_t rcpt_end; /* recipients before it belong to this round or earlier ones (RCPTMAX) */
     size_t rcpt_sent;

@@ -127,10 +127,31 @@ static int transaction_next_round(tidymail_smtp *smtp, struct tdm_transaction *t
     return 1;
 }
 
+/* Has the message take the form that fits this server best. */
+static void transaction_choose_form(const tidymail_smtp *smtp, struct tdm_transaction *t)
+{
+    const struct tdm_smtp_caps *caps = &smtp->caps;
+    int carry = TIDYMAIL_SMTP_CARRY_7BIT;
+    if (t->form == NULL) {
+        return;
+    }
+    if (smtp->extended && caps->eight_bit) {
+        int binary = caps->chunking && caps->binarymime && smtp->options.chunking;
+        carry = binary ? TIDYMAIL_SMTP_CARRY_BINARY : TIDYMAIL_SMTP_CARRY_8BIT;
+    }
+    int needs = t->form(t->form_context, carry);
+    t->body_8bit = needs == TIDYMAIL_SMTP_CARRY_8BIT;
+    t->wishes.body_binary = needs == TIDYMAIL_SMTP_CARRY_BINARY;
+    t->size = t->source.size != NULL ? t->source.size(t->source.context) : -1;
+}
+
 static int step_start(tidymail_smtp *smtp, struct tdm_transaction *t)
 {
     if (smtp->pending_count > 0) {
         return 0;
+    }
+    if (!t->checked) {
+        transaction_choose_form(smtp, t);
     }
     if (!t->checked && tdm_smtp_cannot_carry(smtp, t)) {
         t->step = TDM_STEP_DRAIN;

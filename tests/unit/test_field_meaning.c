@@ -29,8 +29,8 @@ static tidymail_message *begun(const tidymail_allocator *allocator)
 static void check_has(tidymail_message *message, const char *wanted)
 {
     assert_int_equal(tdm_message_prepare(message, &env), TIDYMAIL_OK);
-    if (strstr(message->frame->bytes, wanted) == NULL) {
-        fail_msg("not in it: %s\n%s", wanted, message->frame->bytes);
+    if (strstr(message->header->bytes, wanted) == NULL) {
+        fail_msg("not in it: %s\n%s", wanted, message->header->bytes);
     }
 }
 

@@ -87,18 +87,18 @@ static void text_and_html(void **state)
     const char *body = strstr(bytes, "Content-Type");
     assert_non_null(body);
     assert_string_equal(body, "Content-Type: multipart/alternative;\r\n"
-                              " boundary=\"=_132435465768798a9bacbdcedff0\"\r\n"
+                              " boundary=\"=_0000_132435465768798a9bacbdcedff0\"\r\n"
                               "\r\n"
-                              "--=_132435465768798a9bacbdcedff0\r\n"
+                              "--=_0000_132435465768798a9bacbdcedff0\r\n"
                               "Content-Type: text/plain; charset=us-ascii\r\n"
                               "Content-Transfer-Encoding: 7bit\r\n"
                               "\r\n"
-                              "\r\n--=_132435465768798a9bacbdcedff0\r\n"
+                              "\r\n--=_0000_132435465768798a9bacbdcedff0\r\n"
                               "Content-Type: text/html; charset=utf-8\r\n"
                               "Content-Transfer-Encoding: quoted-printable\r\n"
                               "\r\n"
                               "<p>H=C3=A4llo, here is some more text</p>\r\n"
-                              "\r\n--=_132435465768798a9bacbdcedff0--\r\n");
+                              "\r\n--=_0000_132435465768798a9bacbdcedff0--\r\n");
     free(bytes);
     tidymail_message_free(message);
 }
@@ -107,10 +107,10 @@ static void the_boundary_is_in_no_part(void **state)
 {
     (void)state;
     tidymail_message *message = small();
-    tidymail_message_set_text(message, "--=_132435465768798a9bacbdcedff0");
-    tidymail_message_set_html(message, "=_132435465768798a9bacbdcedff000000000");
+    tidymail_message_set_text(message, "--=_0000_132435465768798a9bacbdcedff0");
+    tidymail_message_set_html(message, "=_0000_132435465768798a9bacbdcedff000000000");
     char *bytes = render(message);
-    assert_non_null(strstr(bytes, " boundary=\"=_132435465768798a9bacbdcedff000000001\"\r\n"));
+    assert_non_null(strstr(bytes, " boundary=\"=_0000_132435465768798a9bacbdcedff000000001\"\r\n"));
     char *again = render(message);
     assert_string_equal(bytes, again);
     free(again);
