@@ -189,7 +189,7 @@ static int prepare_all(tidymail_message *message, const struct tdm_writer_env *e
 {
     int is_raw = message->raw.blob != NULL;
     int kind = TIDYMAIL_OK;
-    message->needs_utf8 = message->raw_header_utf8;
+    message->needs_utf8 = message->raw_header_utf8 | message->fields_utf8;
     if (is_raw) {
         kind = prepare_conflicts(message);
         kind = kind == TIDYMAIL_OK ? tdm_message_read_raw_envelope(message) : kind;

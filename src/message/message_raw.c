@@ -176,7 +176,8 @@ int tidymail_message_set_raw(tidymail_message *message, const void *bytes, size_
 static int raw_read_list(tidymail_message *message, int field, struct tdm_mailbox_list *list)
 {
     struct tdm_address_error why = {0, NULL};
-    if (tdm_mailbox_list_parse(&message->allocator, message->raw_fields[field], list, &why) == 0) {
+    if (tdm_mailbox_list_parse(&message->allocator, message->raw_fields[field], 0, list, &why) ==
+        0) {
         return TIDYMAIL_OK;
     }
     return why.reason != NULL
