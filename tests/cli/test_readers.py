@@ -143,9 +143,14 @@ def check_text(case, key, got, charset, flowed):
     assert charset == ("us-ascii" if wanted.isascii() else "utf-8")
 
 
+def shown_name(part):
+    """Folders in front of a name are left out, those of other systems too."""
+    return part.get("name", "").rpartition("\\")[2] or None
+
+
 def wanted_files(case):
     """(name, cid, bytes) of inline parts, then of attachments, as they must stand."""
-    files = [(part.get("name"), part.get("cid"), base64.b64decode(part["base64"]))
+    files = [(shown_name(part), part.get("cid"), base64.b64decode(part["base64"]))
              for part in case.get("attachments", [])]
     files = [file for file in files if file[1]] + [file for file in files if not file[1]]
     if "calendar" in case:
@@ -155,9 +160,9 @@ def wanted_files(case):
 
 def check_types(case, parts):
     """Given types arrive, parameters included; found ones are types."""
-    given = {part.get("name"): part["type"] for part in case.get("attachments", []) if "type" in part}
+    given = {shown_name(part): part["type"] for part in case.get("attachments", []) if "type" in part}
     for name, content_type, parameters in parts:
-        if name in given and sum(p.get("name") == name for p in case["attachments"]) == 1:
+        if name in given and sum(shown_name(p) == name for p in case["attachments"]) == 1:
             kind, _, rest = given[name].partition("; ")
             assert content_type == kind
             assert not rest or parameters[rest.split("=")[0]] == rest.split("=")[1]
