@@ -32,6 +32,14 @@ const struct cli_option message_options[] = {
     {"calendar", "F.ics", "an invitation beside the text", 0},
     {"flowed", NULL, "long lines of the text flow (format=flowed)", 0},
     {"json-message", "F", "the message as JSON (docs/messages.md), - for standard input", 0},
+    {"reply-to-id", "ID", "the Message-ID that this answers, <...>", 0},
+    {"references", "IDS", "the References of the answered message", 0},
+    {"list-unsubscribe", "URL", "https: or mailto: URL, one of each", CLI_MANY},
+    {"one-click", NULL, "a POST to the https: URL unsubscribes (RFC 8058)", 0},
+    {"auto-submitted", "WORD", "auto-generated, auto-replied, auto-notified or no", 0},
+    {"importance", "WORD", "high, normal or low", 0},
+    {"read-receipt", "A", "ask the reader to tell this address", 0},
+    {"lenient-addresses", NULL, "take a..b@example.org, and send it quoted", 0},
     {"eml", "F", "a ready-made message, - for standard input", 0},
     {NULL, NULL, NULL, 0},
 };
@@ -55,6 +63,9 @@ static const struct message_setter message_setters[] = {
     {"html", tidymail_message_set_html, 0},
     {"html-file", tidymail_message_set_html, 1},
     {"calendar", tidymail_message_set_calendar, 1},
+    {"auto-submitted", tidymail_message_set_auto_submitted, 0},
+    {"importance", tidymail_message_set_importance, 0},
+    {"read-receipt", tidymail_message_request_read_receipt, 0},
 };
 
 /* With --eml, sender and recipients are the envelope; "" and <> are the null reverse-path. */
@@ -92,12 +103,75 @@ static int message_check_stdin(const struct cli_args *args, struct cli_failure *
     return used > 1 ? failure_usage(failure, "standard input (-) can be read once only") : 0;
 }
 
+static int message_is_mailto(const char *url)
+{
+    return strncmp(url, "mailto:", 7) == 0;
+}
+
+/* The options of header fields that need each other. */
+static int message_check_fields(const struct cli_args *args, struct cli_failure *failure)
+{
+    int urls[2] = {0, 0};
+    for (size_t i = 0; i < args->count; i++) {
+        if (strcmp(args->given[i].option->name, "list-unsubscribe") == 0) {
+            urls[message_is_mailto(args->given[i].value)]++;
+        }
+    }
+    if (args_has(args, "references") && !args_has(args, "reply-to-id")) {
+        return failure_usage(failure, "--references needs --reply-to-id");
+    }
+    if (args_has(args, "one-click") && urls[0] == 0) {
+        return failure_usage(failure, "--one-click needs --list-unsubscribe with an https: URL");
+    }
+    return urls[0] > 1 || urls[1] > 1
+               ? failure_usage(failure, "--list-unsubscribe takes one https: and one mailto: URL")
+               : 0;
+}
+
+/* Those of them that several options make. */
+static void message_set_fields(const struct cli_args *args, tidymail_message *message)
+{
+    const char *urls[2] = {NULL, NULL};
+    for (size_t i = 0; i < args->count; i++) {
+        if (strcmp(args->given[i].option->name, "list-unsubscribe") == 0) {
+            urls[message_is_mailto(args->given[i].value)] = args->given[i].value;
+        }
+    }
+    if (urls[0] != NULL || urls[1] != NULL) {
+        tidymail_message_set_list_unsubscribe(message, urls[0], urls[1],
+                                              args_has(args, "one-click"));
+    }
+    if (args_has(args, "reply-to-id")) {
+        tidymail_message_set_reply(message, args_get(args, "reply-to-id"),
+                                   args_get(args, "references"));
+    }
+}
+
 int message_options_check(const struct cli_args *args, int envelope, struct cli_failure *failure)
 {
-    static const char *const not_with_eml[] = {
-        "cc",       "bcc",       "reply-to",    "subject", "text",   "text-file",
-        "html",     "html-file", "header",      "attach",  "inline", "attach-message",
-        "calendar", "flowed",    "json-message"};
+    static const char *const not_with_eml[] = {"cc",
+                                               "bcc",
+                                               "reply-to",
+                                               "subject",
+                                               "text",
+                                               "text-file",
+                                               "html",
+                                               "html-file",
+                                               "header",
+                                               "attach",
+                                               "inline",
+                                               "attach-message",
+                                               "calendar",
+                                               "flowed",
+                                               "json-message",
+                                               "reply-to-id",
+                                               "references",
+                                               "list-unsubscribe",
+                                               "one-click",
+                                               "auto-submitted",
+                                               "importance",
+                                               "read-receipt",
+                                               "lenient-addresses"};
     size_t count = sizeof(not_with_eml) / sizeof(not_with_eml[0]);
     int result = message_check_pair(args, "text", "text-file", failure);
     result |= message_check_pair(args, "html", "html-file", failure);
@@ -116,6 +190,7 @@ int message_options_check(const struct cli_args *args, int envelope, struct cli_
             result |= attach_option_check(given->option->name, given->value, failure);
         }
     }
+    result |= message_check_fields(args, failure);
     envelope = envelope && !args_has(args, "json-message"); /* it may have them */
     if (envelope && !args_has(args, "from")) {
         result |= failure_usage(failure, "--from is missing");
@@ -227,10 +302,14 @@ int message_options_apply(const struct cli_args *args, tidymail_message *message
         }
     }
     const char *json = args_get(args, "json-message");
+    if (args_has(args, "lenient-addresses")) {
+        tidymail_message_set_lenient_addresses(message, 1);
+    }
     int result = json != NULL ? message_set_json(args, message, json, failure) : 0;
     if (result == 0 && args_has(args, "flowed")) {
         tidymail_message_set_flowed(message, 1);
     }
+    message_set_fields(args, message);
     for (size_t i = 0; i < args->count && result == 0; i++) {
         const struct cli_given *given = &args->given[i];
         if (strcmp(given->option->name, "header") == 0) {

@@ -179,7 +179,6 @@ int tdm_check_text(struct tidymail_error *error, const char *field, const char *
 /* Parses one mailbox for a field. */
 int tdm_message_parse_mailbox(tidymail_message *message, const char *field, const char *text,
                               struct tdm_mailbox *mailbox);
-<<<<<<< HEAD
 /* Fills `header` in from all that is set. */
 int tdm_message_render_header(tidymail_message *message);
 /* Frees all that is a part. */
@@ -189,8 +188,6 @@ int tdm_message_prepare_parts(tidymail_message *message);
 /* Chains the segments of header and parts, in the form for `carry`; 0, or -1: out of memory. */
 struct tdm_writer;
 int tdm_message_chain(tidymail_message *message, int carry, struct tdm_writer *writer);
-=======
->>>>>>> c891c5a35b84fea7f8a79a93f61698a5c010f1bd
 /* Appends the members of a group to `list`; TDM_NO_GROUP where the text is none. */
 #define TDM_NO_GROUP (-1)
 int tdm_message_add_group(tidymail_message *message, struct tdm_mailbox_list *list,
@@ -204,18 +201,6 @@ int tdm_field_is_set(const tidymail_message *message, const char *name);
 size_t tdm_message_id_length(const char *text, size_t *bad);
 /* The caller's fields, in order. */
 void tdm_field_render_all(struct tdm_buf *out, const tidymail_message *message);
-<<<<<<< HEAD
-=======
-/* Fills `header` in from all that is set. */
-int tdm_message_render_header(tidymail_message *message);
-/* Frees all that is a part. */
-void tdm_message_clear_parts(tidymail_message *message);
-/* Is what the parts make a body? Makes flowed_text, and the boundary one that is in no part. */
-int tdm_message_prepare_parts(tidymail_message *message);
-/* Chains the segments of header and parts, in the form for `carry`; 0, or -1: out of memory. */
-struct tdm_writer;
-int tdm_message_chain(tidymail_message *message, int carry, struct tdm_writer *writer);
->>>>>>> c891c5a35b84fea7f8a79a93f61698a5c010f1bd
 /* Fills raw_from and raw_recipients in, as far as the envelope is not given. */
 int tdm_message_read_raw_envelope(tidymail_message *message);
 

@@ -48,7 +48,8 @@ static void parameter_piece(struct parameter_fold *fold, const struct tdm_buf *p
     fold->out->failed |= piece->failed;
 }
 
-/* The value as a token or a quoted string; 0 where it can be neither: what is not ASCII, and "=?",
+/* The value as a token or a quoted string (also where it has one of '*%, tokens that readers of RFC
+ * 2231 stumble over); 0 where it can be neither: what is not ASCII, and "=?",
  * which some readers take for an encoded-word. */
 static int parameter_plain(struct tdm_buf *piece, const struct tdm_parameter *parameter)
 {
@@ -59,7 +60,7 @@ static int parameter_plain(struct tdm_buf *piece, const struct tdm_parameter *pa
         return 0;
     }
     tdm_buf_addf(piece, "%s=", parameter->name);
-    if (length > 0 && parameter_token(value) == length) {
+    if (length > 0 && parameter_token(value) == length && strpbrk(value, "'*%") == NULL) {
         tdm_buf_add(piece, value, length);
     } else {
         tdm_buf_add_char(piece, '"');

@@ -115,29 +115,42 @@ def random_case(rng):
     return case, about
 
 
+def flow_line(line):
+    """Quote depth and content of a line (RFC 3676 4.5): the blank behind the marks is stuffing."""
+    content = line.lstrip(">")
+    return len(line) - len(content), content.removeprefix(" ")
+
+
 def unflowed(text):
-    """RFC 3676 4.2: lines that end in a blank go on in the next one."""
-    out, line = [], ""
-    for piece in text.split("\r\n"):
-        piece = piece[1:] if piece.startswith(" ") else piece
-        line += piece
-        if not piece.endswith(" ") or piece == "-- ":
-            out.append(line)
-            line = ""
-    return "\r\n".join(out + ([line] if line else []))
+    """Paragraphs as (depth, content) (RFC 3676 4.2): lines that end in a blank go on in the next."""
+    out, open_end = [], False
+    for line in text.split("\r\n"):
+        depth, content = flow_line(line)
+        if open_end and out[-1][0] == depth:
+            out[-1] = (depth, out[-1][1] + content)
+        else:
+            out.append((depth, content))
+        open_end = content.endswith(" ") and content != "-- "
+    return out
 
 
 def check_text(case, key, got, charset, flowed):
     wanted = canonical(case[key])
-    got = unflowed(got) if flowed else got
-    # A body that is the whole message ends in a line end, whether the text did or not.
-    assert got in (wanted, wanted + "\r\n"), key
+    if flowed:
+        assert unflowed(got) == [flow_line(line) for line in wanted.split("\r\n")]
+    else:  # a body that is the whole message ends in a line end, whether the text did or not
+        assert got in (wanted, wanted + "\r\n"), key
     assert charset == ("us-ascii" if wanted.isascii() else "utf-8")
+
+
+def shown_name(part):
+    """Folders in front of a name are left out, those of other systems too."""
+    return part.get("name", "").rpartition("\\")[2] or None
 
 
 def wanted_files(case):
     """(name, cid, bytes) of inline parts, then of attachments, as they must stand."""
-    files = [(part.get("name"), part.get("cid"), base64.b64decode(part["base64"]))
+    files = [(shown_name(part), part.get("cid"), base64.b64decode(part["base64"]))
              for part in case.get("attachments", [])]
     files = [file for file in files if file[1]] + [file for file in files if not file[1]]
     if "calendar" in case:
@@ -147,9 +160,9 @@ def wanted_files(case):
 
 def check_types(case, parts):
     """Given types arrive, parameters included; found ones are types."""
-    given = {part.get("name"): part["type"] for part in case.get("attachments", []) if "type" in part}
+    given = {shown_name(part): part["type"] for part in case.get("attachments", []) if "type" in part}
     for name, content_type, parameters in parts:
-        if name in given and sum(p.get("name") == name for p in case["attachments"]) == 1:
+        if name in given and sum(shown_name(p) == name for p in case["attachments"]) == 1:
             kind, _, rest = given[name].partition("; ")
             assert content_type == kind
             assert not rest or parameters[rest.split("=")[0]] == rest.split("=")[1]
@@ -163,9 +176,27 @@ def check_files(case, found):
     assert free == [file for file in wanted if file[0] != "invite.ics"]
 
 
+# What the parser says of a name that stands twice, as name*= and, for old readers, as name=.
+TWICE = ("encoded word inside quoted string", "duplicate parameter name; duplicate ignored",
+         "missing trailing whitespace after encoded-word")
+# And of an apostrophe in a quoted name, which it takes for RFC 2231.
+APOSTROPHE = "Apparent initial-extended-value but attribute was not marked"
+
+
+def unexpected_defects(message):
+    found = []
+    for part in message.walk():
+        found += [str(defect) for defect in part.defects]
+        for name, value in part.items():
+            found += [f"{name}: {defect}" for defect in value.defects
+                      if not (name == "Content-Type" and str(defect) in TWICE)
+                      and not str(defect).startswith(APOSTROPHE)]
+    return found
+
+
 def check_with_email(case, about, raw):
     message = email.message_from_bytes(raw, policy=email.policy.default)
-    assert defects(message) == []
+    assert unexpected_defects(message) == []
     assert message["subject"] == case["subject"]
     for name in ("from", "to"):
         assert read_mailboxes(raw, name) == about[name]
@@ -221,7 +252,9 @@ def gmime_bytes(part):
 def check_with_gmime(case, about, raw):
     stream = GMime.StreamMem.new_with_buffer(raw)
     message = GMime.Parser.new_with_stream(stream).construct_message(None)
-    assert (message.get_subject() or "") == case["subject"].strip(" ")
+    subject = raw[raw.index(b"\r\nSubject:"):raw.index(b"\r\nMessage-ID:")]
+    if not re.search(rb"\?B\?[^?]+=\?=\r\n =\?", subject):  # GMime 3.2.13 stops at padding inside
+        assert (message.get_subject() or "").strip(" ") == case["subject"].strip(" ")
     files, bodies = [], {}
     for part in gmime_leaves(message.get_mime_part()):
         kind = part.get_content_type().get_mime_type()
