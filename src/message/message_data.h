@@ -83,7 +83,8 @@ struct tidymail_message {
     size_t field_capacity;
     struct tdm_body text;
     struct tdm_body html;
-    int flowed; /* the text goes as format=flowed */
+    int flowed;    /* the text goes as format=flowed */
+    int only_7bit; /* whatever the server can carry: what is signed is not changed (RFC 6376 5.3) */
     struct tdm_part_list attachments;
     struct tdm_part_list inlines; /* beside the HTML */
     tidymail_part *calendar;

@@ -71,6 +71,19 @@ static void each_form_by_its_need(void **state)
     }
 }
 
+static void what_will_be_signed_has_one_form(void **state)
+{
+    (void)state;
+    tidymail_message *message = message_new(NULL, "gr\303\274n", 1);
+    struct tdm_forms forms;
+    tidymail_source source;
+    message->only_7bit = 1;
+    assert_int_equal(tdm_forms_open(&forms, message, 1, &source), TIDYMAIL_OK);
+    assert_int_equal(tdm_forms_choose(&forms, TDM_CARRY_BINARY), TDM_CARRY_7BIT);
+    source.release(source.context);
+    tidymail_message_free(message);
+}
+
 static int forms_once(const tidymail_allocator *allocator, const struct fail_alloc *memory,
                       void *context)
 {
@@ -98,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_form_by_its_need),
+        cmocka_unit_test(what_will_be_signed_has_one_form),
         cmocka_unit_test(memory_may_fail_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
