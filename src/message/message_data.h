@@ -93,7 +93,8 @@ struct tidymail_message {
     int fields_utf8; /* an address in one of them needs SMTPUTF8 */
     struct tdm_body text;
     struct tdm_body html;
-    int flowed; /* the text goes as format=flowed */
+    int flowed;    /* the text goes as format=flowed */
+    int only_7bit; /* whatever the server can carry: what is signed is not changed (RFC 6376 5.3) */
     struct tdm_part_list attachments;
     struct tdm_part_list inlines; /* beside the HTML */
     tidymail_part *calendar;
