@@ -84,6 +84,8 @@ struct tidymail_message {
     struct tdm_mailbox_list cc;
     struct tdm_mailbox_list bcc;
     struct tdm_mailbox_list reply_to;
+    struct tdm_mailbox resent_from; /* spec is NULL where the message is not sent once more */
+    struct tdm_mailbox_list resent_to;
     char *subject;
     char *given_date; /* Date and Message-ID of the caller's */
     char *given_message_id;
@@ -192,7 +194,9 @@ int tdm_field_is_set(const tidymail_message *message, const char *name);
 size_t tdm_message_id_length(const char *text, size_t *bad);
 /* The caller's fields, in order. */
 void tdm_field_render_all(struct tdm_buf *out, const tidymail_message *message);
-/* Fills `header` in from all that is set. */
+/* The Resent- block (RFC 5322 3.6.6); nothing where the message is not sent once more. */
+void tdm_resent_render(struct tdm_buf *out, const tidymail_message *message);
+/* Fills `header` in from all that is set; of a ready-made message only what comes in front of it. */
 int tdm_message_render_header(tidymail_message *message);
 /* Frees all that is a part. */
 void tdm_message_clear_parts(tidymail_message *message);
