@@ -4,7 +4,7 @@
 
 int tidymail_message_set_resent(tidymail_message *message, const char *from, const char *to)
 {
-    struct tdm_mailbox sender;
+    struct tdm_mailbox sender = {NULL, NULL, 0, NULL, 0};
     struct tdm_mailbox_list list = {NULL, 0, 0};
     struct tdm_address_error why = {0, NULL};
     int kind = tdm_message_begin(message);
