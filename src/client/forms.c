@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "client/dkim.h"
+
 static tidymail_source *forms_source(void *context)
 {
     struct tdm_forms *forms = context;
@@ -47,7 +49,7 @@ int tdm_forms_open(struct tdm_forms *forms, tidymail_message *message, int with_
                    tidymail_source *source)
 {
     memset(forms, 0, sizeof(*forms));
-    int kind = tdm_message_open_source(message, &forms->sources[TDM_CARRY_7BIT]);
+    int kind = tdm_open_signed(message, &forms->sources[TDM_CARRY_7BIT]);
     if (kind != TIDYMAIL_OK) {
         return kind;
     }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client/dkim.h"
 #include "client/edge.h"
 
 int tdm_message_prepare_now(tidymail_message *message)
@@ -22,5 +23,5 @@ int tidymail_message_open(tidymail_message *message, tidymail_source *source)
     }
     memset(source, 0, sizeof(*source));
     int kind = tdm_message_prepare_now(message);
-    return kind == TIDYMAIL_OK ? tdm_message_open_source(message, source) : kind;
+    return kind == TIDYMAIL_OK ? tdm_open_signed(message, source) : kind;
 }

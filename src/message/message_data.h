@@ -84,6 +84,8 @@ struct tidymail_message {
     struct tdm_mailbox_list cc;
     struct tdm_mailbox_list bcc;
     struct tdm_mailbox_list reply_to;
+    struct tdm_mailbox resent_from; /* spec is NULL where the message is not sent once more */
+    struct tdm_mailbox_list resent_to;
     char *subject;
     char *given_date; /* Date and Message-ID of the caller's */
     char *given_message_id;
@@ -95,6 +97,8 @@ struct tidymail_message {
     struct tdm_body html;
     int flowed;    /* the text goes as format=flowed */
     int only_7bit; /* whatever the server can carry: what is signed is not changed (RFC 6376 5.3) */
+    void *signers; /* NULL: it is not signed; of the client room, which signs */
+    void (*release_signers)(const tidymail_allocator *allocator, void *signers);
     struct tdm_part_list attachments;
     struct tdm_part_list inlines; /* beside the HTML */
     tidymail_part *calendar;

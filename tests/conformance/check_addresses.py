@@ -4,9 +4,9 @@
 import re
 import sys
 import unicodedata
-from email import _header_value_parser as reader
 
-from conformance import ONE, Count, Probe, Refused, field_lines, has_control, header, is_utf8, lines_problem, rows
+from conformance import (ONE, Count, Probe, Refused, field_lines, has_control, has_defects, header,
+                         is_utf8, lines_problem, rows)
 
 count = Count()
 probe = Probe()
@@ -31,17 +31,6 @@ def same_address(mine, address):
     # UTS 46 maps what is compatible, such as the micro sign
     mapped = unicodedata.normalize("NFKC", domain).lower()
     return mine[1] == local and (domain in (mine[2], mine[3]) or mapped == mine[2])
-
-
-def has_defects(text):
-    """1 where Python's reader finds the text against RFC 5322 too, or takes it for another."""
-    try:
-        parsed, rest = reader.get_address_list(text)
-    except Exception:  # whatever it trips over
-        return True
-    mailboxes = parsed.all_mailboxes
-    return bool(rest or parsed.all_defects or
-                any(not m.local_part or not m.domain for m in mailboxes) or not mailboxes)
 
 
 def refusal_rule(text, words):

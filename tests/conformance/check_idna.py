@@ -45,7 +45,9 @@ for row in rows(sys.argv[1], "idna/uts46.jsonl"):
         else:
             count.fail(suite, row, f"refused: {why}")
         continue
-    if wanted is None:
+    if wanted is None and domain.isascii():
+        count.listed(suite, "ascii-domains-as-given", row)
+    elif wanted is None:
         count.listed(suite, "idna-registry-rules", row)
     elif ascii_form.lower() != wanted and CHANGED.search(domain):
         count.listed(suite, "idna-unicode-version", row)

@@ -6,7 +6,7 @@ import quopri
 import re
 import sys
 
-from conformance import Count, Probe, rows
+from conformance import Count, Probe, Raw, rows
 
 count = Count()
 probe = Probe()
@@ -18,7 +18,7 @@ def as_bytes(text):
 
 def check_qp(suite, row, text):
     text = re.sub(rb"\r\n|\r|\n", b"\r\n", as_bytes(text))  # canonical, as the writer gives it
-    out = probe.ask("quoted-printable", text)[0]
+    out = probe.ask("quoted-printable", Raw(text))[0]
     lines = out.split(b"\r\n")
     if any(len(line) > 76 for line in lines):
         return count.fail(suite, row, "a line over 76")
@@ -30,7 +30,7 @@ def check_qp(suite, row, text):
 
 
 def check_base64(suite, row, text):
-    out = probe.ask("base64", as_bytes(text))[0]
+    out = probe.ask("base64", Raw(as_bytes(text)))[0]
     return count.held(suite, row, base64.b64decode(out, validate=True) == as_bytes(text), repr(out))
 
 

@@ -9,6 +9,7 @@
 
 #include <tidymail/tidymail.h>
 
+#include "message/message_data.h"
 #include "message/parameter.h"
 #include "read_source.h"
 #include "util/base64.h"
@@ -79,7 +80,20 @@ static void probe_field(const struct probe *probe)
     tidymail_address_list_free(list);
 }
 
-/* message (SETTER TEXT | header NAME TEXT | unsubscribe HTTPS MAILTO)...: the finished message. */
+static void probe_attach(const struct probe *probe, size_t index, tidymail_message *message)
+{
+    tidymail_attachment attachment = TIDYMAIL_ATTACHMENT_INIT;
+    const char *name = probe_text(probe, index);
+    const char *type = probe_text(probe, index + 1);
+    attachment.name = name[0] != '\0' ? name : NULL;
+    attachment.type = type[0] != '\0' ? type : "application/octet-stream";
+    attachment.bytes = probe_text(probe, index + 2);
+    attachment.length = index + 2 < probe->count ? probe->arguments[index + 2].length : 0;
+    tdm_message_add_attachment(message, &attachment);
+}
+
+/* message (SETTER TEXT | header NAME TEXT | unsubscribe HTTPS MAILTO | attach NAME TYPE BYTES)...: the
+ * finished message. */
 static void probe_message(const struct probe *probe)
 {
     static const struct {
@@ -94,7 +108,7 @@ static void probe_message(const struct probe *probe)
         {"subject", tidymail_message_set_subject},
         {"text", tidymail_message_set_text},
         {"html", tidymail_message_set_html},
-        {"envelope_to", tidymail_message_add_envelope_to},
+        {"calendar", tidymail_message_set_calendar},
     };
     tidymail_message *message = tidymail_message_new();
     for (size_t i = 1; i < probe->count;) {
@@ -107,6 +121,9 @@ static void probe_message(const struct probe *probe)
             tidymail_message_set_list_unsubscribe(message, probe_text(probe, i),
                                                   mailto_url[0] != '\0' ? mailto_url : NULL, 1);
             i += 2;
+        } else if (strcmp(name, "attach") == 0) {
+            probe_attach(probe, i, message);
+            i += 3;
         } else {
             for (size_t k = 0; k < sizeof(setters) / sizeof(setters[0]); k++) {
                 if (strcmp(name, setters[k].name) == 0) {
