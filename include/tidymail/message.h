@@ -37,17 +37,59 @@ TIDYMAIL_API int tidymail_message_add_to(tidymail_message *message, const char *
 TIDYMAIL_API int tidymail_message_add_cc(tidymail_message *message, const char *mailbox);
 /* Bcc: gets the message, appears nowhere in it (RFC 5322 3.6.3). */
 TIDYMAIL_API int tidymail_message_add_bcc(tidymail_message *message, const char *mailbox);
+/* These four take a group too, "Team: ann@example.org, bob@example.org;" (RFC 5322 3.4): its members
+ * are recipients, and To and Cc show the group. */
 TIDYMAIL_API int tidymail_message_add_reply_to(tidymail_message *message, const char *mailbox);
 TIDYMAIL_API int tidymail_message_set_subject(tidymail_message *message, const char *subject);
 /* The plain text body. With an HTML body too, the message becomes multipart/alternative. Line ends
  * of any kind become CRLF; NUL and invalid UTF-8 are refused with their offset. */
 TIDYMAIL_API int tidymail_message_set_text(tidymail_message *message, const char *text);
 TIDYMAIL_API int tidymail_message_set_html(tidymail_message *message, const char *html);
+/* 1: addresses that are set from now on may have local parts that exist against the rules, such as
+ * "a..b@example.org" and "a.@example.org". They are sent quoted ("a..b"@example.org), which says the
+ * same by the rules (RFC 5321 4.1.2). 0, as at first: they are refused. */
+TIDYMAIL_API int tidymail_message_set_lenient_addresses(tidymail_message *message, int lenient);
 /* One more header field, after those above, in the order of the calls. Names that tidymail writes
  * itself (From, To, Date, MIME-Version, Content-Type, ...) and Bcc are refused, with the function
- * to use instead; Message-ID, Date, Sender and In-Reply-To/References are accepted and checked. */
+ * to use instead; Message-ID, Date, Sender and In-Reply-To/References are accepted and checked. Fields of
+ * addresses (Resent-To, Disposition-Notification-To, Errors-To, ...) are read as such; in fields that
+ * programs read (List-..., DKIM-Signature, Auto-Submitted, ...) words are never broken nor encoded,
+ * and only ASCII may stand. */
 TIDYMAIL_API int tidymail_message_add_header(tidymail_message *message, const char *name,
                                              const char *value);
+
+/* Header fields that mean something to programs, each written right by one call. A second call of the
+ * same takes the place of the first. */
+
+/* This message answers another: its Message-ID ("<left@right>") and its References as they stand in its
+ * header, folded or not (NULL or "": it has none; give its In-Reply-To then). Writes In-Reply-To and
+ * References (RFC 5322 3.6.4); of a long thread the first id and the last 20 are kept, and what is no
+ * id in References is left out. */
+TIDYMAIL_API int tidymail_message_set_reply(tidymail_message *message, const char *message_id,
+                                            const char *references);
+/* List-Unsubscribe (RFC 2369 3.2) with an "https://..." URL, a "mailto:..." URL, or both; NULL: without
+ * it. `one_click` 1: List-Unsubscribe-Post beside it (RFC 8058): a POST to the https URL unsubscribes
+ * without a question, which large mailbox providers ask of bulk senders, together with DKIM. */
+TIDYMAIL_API int tidymail_message_set_list_unsubscribe(tidymail_message *message,
+                                                       const char *https_url,
+                                                       const char *mailto_url, int one_click);
+/* Auto-Submitted (RFC 3834 5): "auto-generated" (a program wrote this on its own), "auto-replied" (in
+ * answer to a message), "auto-notified" (RFC 5436 2.7.1) or "no". Keeps vacation programs quiet. */
+TIDYMAIL_API int tidymail_message_set_auto_submitted(tidymail_message *message,
+                                                     const char *keyword);
+/* "high", "normal" or "low": Importance (RFC 4021 2.1.54), and X-Priority for older readers. */
+TIDYMAIL_API int tidymail_message_set_importance(tidymail_message *message, const char *importance);
+/* Disposition-Notification-To (RFC 8098 2.1): the reader is asked to tell this mailbox that the
+ * message was displayed. Most readers ask their user first; many never answer. */
+TIDYMAIL_API int tidymail_message_request_read_receipt(tidymail_message *message,
+                                                       const char *mailbox);
+
+/* This message, which exists already, is sent once more (RFC 5322 3.6.6), by `from` to the list `to`:
+ * Resent-From, Resent-To, Resent-Date and Resent-Message-ID stand in front of all else, and the
+ * envelope is theirs. The usual use is beside tidymail_message_set_raw. */
+TIDYMAIL_API int tidymail_message_set_resent(tidymail_message *message, const char *from,
+                                             const char *to);
+
 /* A ready-made message instead of all the above: header, empty line, body. Bcc fields are removed,
  * line ends made CRLF, nothing else is changed. Without set_envelope_* the envelope is taken from
  * its From (or Sender), To, Cc and Bcc. `bytes` may hold any byte but NUL. */

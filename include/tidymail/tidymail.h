@@ -2,6 +2,7 @@
 #ifndef TIDYMAIL_TIDYMAIL_H
 #define TIDYMAIL_TIDYMAIL_H
 
+#include <tidymail/address.h>
 #include <tidymail/dkim.h>
 #include <tidymail/error.h>
 #include <tidymail/message.h>

@@ -21,6 +21,7 @@ struct address_cursor {
     size_t length;
     size_t at;
     int in_list;
+    int flags;
     struct tdm_address_error *error;
 };
 
@@ -184,11 +185,17 @@ static int address_local_part(struct address_cursor *cursor, struct tdm_buf *spe
             return -1;
         }
     } else {
+        const char *text = cursor->text + start;
         address_dot_atom(cursor);
-        if (address_check_dots(cursor, start, cursor->at) != 0) {
+        size_t length = cursor->at - start;
+        if (length > 0 && (cursor->flags & TDM_ADDRESS_LENIENT) != 0 &&
+            !address_is_dot_atom(text, length)) {
+            address_add_quoted(spec, text, length);
+        } else if (address_check_dots(cursor, start, cursor->at) != 0) {
             return -1;
+        } else {
+            tdm_buf_add(spec, text, length);
         }
-        tdm_buf_add(spec, cursor->text + start, cursor->at - start);
     }
     if (cursor->at == start) {
         return address_fail(cursor, start,
@@ -362,6 +369,39 @@ static int address_angle(struct address_cursor *cursor, struct tdm_mailbox *mail
     return 0;
 }
 
+/* The comment behind an address that stands alone, without its parentheses, as its name: "ann@example.org
+ * (Ann)" (RFC 5322 A.6.1 knows the habit). */
+static void address_comment_name(struct address_cursor *cursor, struct tdm_buf *name)
+{
+    size_t at = cursor->at;
+    size_t depth = 1;
+    while (tdm_is_space(cursor->text[at])) {
+        at++;
+    }
+    if (cursor->text[at] != '(') {
+        return;
+    }
+    for (at++; at < cursor->length; at++) {
+        char c = cursor->text[at];
+        if (c == '\\' && at + 1 < cursor->length) {
+            c = cursor->text[++at];
+        } else if (c == '(') {
+            depth++;
+        } else if (c == ')' && --depth == 0) {
+            break;
+        }
+        if (name->length > 0 || !tdm_is_space(c)) {
+            tdm_buf_add_char(name, c);
+        }
+    }
+    if (depth > 0 || tdm_utf8_find_invalid(tdm_buf_text(name), name->length) < name->length) {
+        tdm_buf_reset(name); /* not closed: address_skip says so */
+    }
+    while (name->length > 0 && tdm_is_space(name->data[name->length - 1])) {
+        name->data[--name->length] = '\0';
+    }
+}
+
 /* One word of a phrase (atoms, which old software joins by dots, or a quoted string). */
 static int address_word(struct address_cursor *cursor, struct tdm_buf *name)
 {
@@ -417,7 +457,11 @@ static int address_mailbox(struct address_cursor *cursor, struct tdm_mailbox *ma
         if (c == '@') {
             cursor->at = words > 0 ? first : cursor->at;
             tdm_buf_drop(name, name->length);
-            return address_spec(cursor, mailbox);
+            if (address_spec(cursor, mailbox) != 0) {
+                return -1;
+            }
+            address_comment_name(cursor, name);
+            return 0;
         }
         if (c == ':' && cursor->in_list) {
             cursor->at++;
@@ -444,11 +488,11 @@ static int address_mailbox(struct address_cursor *cursor, struct tdm_mailbox *ma
     }
 }
 
-int tdm_mailbox_parse(const tidymail_allocator *allocator, const char *text,
+int tdm_mailbox_parse(const tidymail_allocator *allocator, const char *text, int flags,
                       struct tdm_mailbox *mailbox, struct tdm_address_error *error)
 {
-    struct address_cursor cursor = {allocator, text, strlen(text), 0, 0, error};
-    struct tdm_mailbox parsed = {NULL, NULL, 0};
+    struct address_cursor cursor = {allocator, text, strlen(text), 0, 0, flags, error};
+    struct tdm_mailbox parsed = {NULL, NULL, 0, NULL, 0};
     struct tdm_buf name;
     tdm_buf_init(&name, allocator, ADDRESS_TEXT_MAX);
     int result = address_mailbox(&cursor, &parsed, &name);
@@ -477,11 +521,46 @@ int tdm_mailbox_parse(const tidymail_allocator *allocator, const char *text,
     return 0;
 }
 
+/* The group that is being read, and where its first member goes. */
+struct address_group {
+    int is_open;
+    char *name; /* NULL where it is not kept, or stands at its first member already */
+    size_t first;
+};
+
+static int address_group_open(struct address_cursor *cursor, struct address_group *group,
+                              const struct tdm_buf *name, size_t first, size_t offset)
+{
+    if (group->is_open) {
+        return address_fail(cursor, offset, "a group inside a group");
+    }
+    group->is_open = 1;
+    group->first = first;
+    if ((cursor->flags & TDM_ADDRESS_NAMES) != 0) {
+        group->name = tdm_strndup(cursor->allocator, tdm_buf_text(name), name->length);
+        return group->name != NULL ? 0 : address_fail(cursor, offset, NULL);
+    }
+    return 0;
+}
+
+static void address_group_close(struct address_cursor *cursor, struct address_group *group,
+                                struct tdm_mailbox_list *list)
+{
+    if (group->name != NULL && list->count > group->first) {
+        list->items[group->first].group = group->name;
+        list->items[list->count - 1].ends_group = 1;
+    } else {
+        tdm_free(cursor->allocator, group->name);
+    }
+    group->name = NULL;
+    group->is_open = 0;
+}
+
 /* One member of a list, appended; a group only opens. */
 static int address_list_member(struct address_cursor *cursor, struct tdm_mailbox_list *list,
-                               int *in_group)
+                               struct address_group *group)
 {
-    struct tdm_mailbox mailbox = {NULL, NULL, 0};
+    struct tdm_mailbox mailbox = {NULL, NULL, 0, NULL, 0};
     struct tdm_buf name;
     size_t start = cursor->at;
     tdm_buf_init(&name, cursor->allocator, ADDRESS_TEXT_MAX);
@@ -489,12 +568,16 @@ static int address_list_member(struct address_cursor *cursor, struct tdm_mailbox
     if (result >= 0 && name.failed) {
         result = address_fail(cursor, start, NULL);
     }
+    int is_group = result == ADDRESS_GROUP;
+    if (is_group) {
+        result = address_group_open(cursor, group, &name, list->count, start);
+    } else if (result == 0 && name.length > 0 && (cursor->flags & TDM_ADDRESS_NAMES) != 0) {
+        mailbox.name = tdm_strndup(cursor->allocator, tdm_buf_text(&name), name.length);
+        result = mailbox.name != NULL ? 0 : address_fail(cursor, start, NULL);
+    }
     tdm_buf_clear(&name);
-    if (result == ADDRESS_GROUP && *in_group) {
-        result = address_fail(cursor, start, "a group inside a group");
-    } else if (result == ADDRESS_GROUP) {
-        *in_group = 1;
-        return 0;
+    if (is_group) {
+        return result;
     }
     if (result == 0) {
         result = address_skip(cursor);
@@ -511,32 +594,96 @@ static int address_list_member(struct address_cursor *cursor, struct tdm_mailbox
     return result;
 }
 
-int tdm_mailbox_list_parse(const tidymail_allocator *allocator, const char *text,
-                           struct tdm_mailbox_list *list, struct tdm_address_error *error)
+static int address_list(struct address_cursor *cursor, struct tdm_mailbox_list *list,
+                        struct address_group *group)
 {
-    struct address_cursor cursor = {allocator, text, strlen(text), 0, 1, error};
-    int in_group = 0;
     for (;;) {
-        if (address_skip(&cursor) != 0) {
+        if (address_skip(cursor) != 0) {
             return -1;
         }
-        if (cursor.at == cursor.length) {
-            return in_group ? address_fail(&cursor, cursor.at, "a group is not closed by ;") : 0;
+        if (cursor->at == cursor->length) {
+            return group->is_open ? address_fail(cursor, cursor->at, "a group is not closed by ;")
+                                  : 0;
         }
-        char c = address_peek(&cursor);
-        if (c == ',' || (c == ';' && in_group)) {
-            in_group = c == ';' ? 0 : in_group;
-            cursor.at++;
-        } else if (address_list_member(&cursor, list, &in_group) != 0) {
+        char c = address_peek(cursor);
+        if (c == ';' && group->is_open) {
+            address_group_close(cursor, group, list);
+            cursor->at++;
+        } else if (c == ',') {
+            cursor->at++;
+        } else if (address_list_member(cursor, list, group) != 0) {
             return -1;
         }
     }
+}
+
+int tdm_mailbox_list_parse(const tidymail_allocator *allocator, const char *text, int flags,
+                           struct tdm_mailbox_list *list, struct tdm_address_error *error)
+{
+    struct address_cursor cursor = {allocator, text, strlen(text), 0, 1, flags, error};
+    struct address_group group = {0, NULL, 0};
+    int result = address_list(&cursor, list, &group);
+    tdm_free(allocator, group.name);
+    return result;
+}
+
+int tdm_mailbox_group_parse(const tidymail_allocator *allocator, const char *text, int flags,
+                            struct tdm_mailbox_list *list, struct tdm_address_error *error)
+{
+    struct address_cursor cursor = {allocator, text, strlen(text), 0, 1, flags | TDM_ADDRESS_NAMES,
+                                    error};
+    struct tdm_mailbox none = {NULL, NULL, 0, NULL, 0};
+    struct tdm_buf name;
+    tdm_buf_init(&name, allocator, ADDRESS_TEXT_MAX);
+    error->reason = "";
+    int result = address_mailbox(&cursor, &none, &name);
+    int failed = name.failed || (result < 0 && error->reason == NULL);
+    tdm_buf_clear(&name);
+    tdm_mailbox_clear(allocator, &none);
+    if (failed) {
+        return address_fail(&cursor, 0, NULL);
+    }
+    if (result != ADDRESS_GROUP) {
+        return 1; /* tdm_mailbox_parse says what is wrong with it */
+    }
+    struct address_group group = {0, NULL, 0};
+    size_t count = list->count;
+    cursor.at = 0;
+    result = address_skip(&cursor);
+    result = result == 0 ? address_list_member(&cursor, list, &group) : result;
+    while (result == 0 && group.is_open) {
+        result = address_skip(&cursor);
+        char c = address_peek(&cursor);
+        if (result == 0 && cursor.at == cursor.length) {
+            result = address_fail(&cursor, cursor.at, "a group is not closed by ;");
+        } else if (result == 0 && (c == ',' || c == ';')) {
+            if (c == ';') {
+                address_group_close(&cursor, &group, list);
+            }
+            cursor.at++;
+        } else if (result == 0) {
+            result = address_list_member(&cursor, list, &group);
+        }
+    }
+    tdm_free(allocator, group.name);
+    result = result == 0 ? address_skip(&cursor) : result;
+    if (result == 0 && cursor.at < cursor.length) {
+        result = address_fail(&cursor, cursor.at, "nothing may stand behind the group");
+    }
+    if (result == 0 && list->count == count) {
+        result = address_fail(&cursor, cursor.at, "a group without members has nobody to send to");
+    }
+    while (result != 0 && list->count > count) {
+        tdm_mailbox_clear(allocator, &list->items[--list->count]);
+    }
+    return result;
 }
 
 void tdm_mailbox_clear(const tidymail_allocator *allocator, struct tdm_mailbox *mailbox)
 {
     tdm_free(allocator, mailbox->name);
     tdm_free(allocator, mailbox->spec);
+    tdm_free(allocator, mailbox->group);
     memset(mailbox, 0, sizeof(*mailbox));
 }
 

@@ -58,8 +58,7 @@ static int field_check_name(tidymail_message *message, const char *name)
     return TIDYMAIL_OK;
 }
 
-/* Length of the message id at `text` (RFC 5322 3.6.4), 0: none. `bad` says where it goes wrong. */
-static size_t field_message_id(const char *text, size_t *bad)
+size_t tdm_message_id_length(const char *text, size_t *bad)
 {
     size_t at_sign = 0;
     size_t i = 0;
@@ -88,7 +87,7 @@ static int field_check_ids(tidymail_message *message, const char *name, const ch
     size_t at = 0;
     do {
         size_t bad;
-        size_t length = field_message_id(value + at, &bad);
+        size_t length = tdm_message_id_length(value + at, &bad);
         if (length == 0) {
             return tdm_message_fail_at(message, name, "not a message id <left@right>", at + bad);
         }
@@ -105,7 +104,7 @@ static int field_check_ids(tidymail_message *message, const char *name, const ch
     return TIDYMAIL_OK;
 }
 
-static int field_is_set(const tidymail_message *message, const char *name)
+int tdm_field_is_set(const tidymail_message *message, const char *name)
 {
     for (size_t i = 0; i < message->field_count; i++) {
         if (tdm_equal_nocase(message->fields[i].name, name)) {
@@ -126,7 +125,8 @@ static int field_set_once(tidymail_message *message, char **member, const char *
     return TIDYMAIL_OK;
 }
 
-static int field_append(tidymail_message *message, const char *name, char *value)
+static int field_append(tidymail_message *message, const char *name, char *value,
+                        enum tdm_field_form form)
 {
     const tidymail_allocator *allocator = &message->allocator;
     char *copy = tdm_strdup(allocator, name);
@@ -146,8 +146,131 @@ static int field_append(tidymail_message *message, const char *name, char *value
     }
     message->fields[message->field_count].name = copy;
     message->fields[message->field_count].value = value;
+    message->fields[message->field_count].form = form;
     message->field_count++;
     return TIDYMAIL_OK;
+}
+
+int tdm_field_replace(tidymail_message *message, const char *name, char *value,
+                      enum tdm_field_form form)
+{
+    for (size_t i = 0; i < message->field_count; i++) {
+        struct tdm_field *field = &message->fields[i];
+        if (tdm_equal_nocase(field->name, name)) {
+            tdm_free(&message->allocator, field->value);
+            field->value = value;
+            field->form = form;
+            return TIDYMAIL_OK;
+        }
+    }
+    return field_append(message, name, value, form);
+}
+
+void tdm_field_render_all(struct tdm_buf *out, const tidymail_message *message)
+{
+    for (size_t i = 0; i < message->field_count; i++) {
+        const struct tdm_field *field = &message->fields[i];
+        if (field->form == TDM_FIELD_FINISHED) {
+            tdm_buf_add_str(out, field->value);
+        } else if (field->form == TDM_FIELD_WORDS) {
+            tdm_header_add_words(out, field->name, field->value);
+        } else {
+            tdm_header_add_text(out, field->name, field->value, 1);
+        }
+    }
+}
+
+/* Fields of addresses beside those that have setters of their own. */
+static const char *const field_addresses[] = {
+    "Resent-From",
+    "Resent-To",
+    "Resent-Cc",
+    "Resent-Sender",
+    "Resent-Reply-To",
+    "Return-Receipt-To",
+    "Errors-To",
+    "Mail-Followup-To",
+    "Mail-Reply-To",
+    "Apparently-To",
+    "Delivered-To",
+    "X-Original-To",
+    "Disposition-Notification-To",
+};
+
+/* Fields in which programs read tokens, URLs or ids (RFC 2369, 3834, 6376, 8058, 8601, ...): an
+ * encoded-word in them would mean nothing. A name that ends in "-" is a beginning. */
+static const char *const field_structured[] = {
+    "List-",
+    "Auto-Submitted",
+    "Precedence",
+    "DKIM-Signature",
+    "ARC-",
+    "Feedback-ID",
+    "Importance",
+    "Priority",
+    "X-Priority",
+    "Sensitivity",
+    "TLS-Required",
+    "Original-Recipient",
+    "Supersedes",
+    "Expires",
+    "Reply-By",
+    "Authentication-Results",
+    "Disposition-Notification-Options",
+    "Resent-Message-ID",
+    "X-Auto-Response-Suppress",
+    "Autocrypt",
+    "Archived-At",
+};
+
+static int field_in(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(names[i]);
+        if (names[i][length - 1] == '-' ? tdm_starts_nocase(name, strlen(name), names[i])
+                                        : tdm_equal_nocase(name, names[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* List-Id holds a phrase too (RFC 2919 2). */
+static int field_is_structured(const char *name)
+{
+    return field_in(name, field_structured,
+                    sizeof(field_structured) / sizeof(field_structured[0])) &&
+           !tdm_equal_nocase(name, "List-Id");
+}
+
+static int field_append_addresses(tidymail_message *message, const char *name, char *value)
+{
+    struct tdm_mailbox_list list = {NULL, 0, 0};
+    struct tdm_address_error why = {0, NULL};
+    struct tdm_buf out;
+    char *finished = NULL;
+    int kind = TIDYMAIL_OK;
+    tdm_buf_init(&out, &message->allocator, SIZE_MAX / 4);
+    if (tdm_mailbox_list_parse(&message->allocator, value,
+                               message->address_flags | TDM_ADDRESS_NAMES, &list, &why) != 0) {
+        kind = why.reason != NULL ? tdm_message_fail_at(message, name, why.reason, why.offset)
+                                  : tdm_message_fail_memory(message);
+    } else if (list.count == 0) {
+        kind = tdm_message_fail(message, name, "no address is given");
+    } else {
+        tdm_header_add_mailboxes(&out, name, &list);
+        finished =
+            out.failed ? NULL : tdm_strndup(&message->allocator, tdm_buf_text(&out), out.length);
+        kind = finished != NULL ? field_append(message, name, finished, TDM_FIELD_FINISHED)
+                                : tdm_message_fail_memory(message);
+    }
+    for (size_t i = 0; kind == TIDYMAIL_OK && i < list.count; i++) {
+        message->fields_utf8 |= list.items[i].utf8;
+    }
+    tdm_buf_clear(&out);
+    tdm_mailbox_list_clear(&message->allocator, &list);
+    tdm_free(&message->allocator, value);
+    return kind;
 }
 
 static int field_set_sender(tidymail_message *message, char *value)
@@ -172,19 +295,29 @@ static int field_set(tidymail_message *message, const char *name, char *value)
     if (tdm_equal_nocase(name, "Sender")) {
         return field_set_sender(message, value);
     }
+    if (field_in(name, field_addresses, sizeof(field_addresses) / sizeof(field_addresses[0]))) {
+        return field_append_addresses(message, name, value);
+    }
+    int is_words = field_is_structured(name);
     int is_id = tdm_equal_nocase(name, "Message-ID");
     int is_reply = tdm_equal_nocase(name, "In-Reply-To") || tdm_equal_nocase(name, "References");
     int is_date = tdm_equal_nocase(name, "Date");
+    int is_resent_date = tdm_equal_nocase(name, "Resent-Date");
     size_t offset = 0;
     if (is_id || is_reply) {
         kind = field_check_ids(message, name, value, is_reply);
-    } else if (is_date && !tdm_date_check(value, strlen(value), &offset)) {
+    } else if (is_words && tdm_has_8bit(value, strlen(value))) {
+        while ((unsigned char)value[offset] < 0x80) {
+            offset++;
+        }
+        kind = tdm_message_fail_at(message, name, "only ASCII may stand here", offset);
+    } else if ((is_date || is_resent_date) && !tdm_date_check(value, strlen(value), &offset)) {
         kind = tdm_message_fail_at(message, name, "not a date as in RFC 5322", offset);
     } else if (tdm_header_longest_word(value) >= TDM_LINE_MAX &&
                !tdm_has_8bit(value, strlen(value))) {
         kind = tdm_message_fail(message, name, "a word longer than 997 bytes cannot be folded");
     }
-    if (kind == TIDYMAIL_OK && is_reply && field_is_set(message, name)) {
+    if (kind == TIDYMAIL_OK && is_reply && tdm_field_is_set(message, name)) {
         kind = tdm_message_fail(message, name, "it is set already");
     }
     if (kind != TIDYMAIL_OK) {
@@ -197,7 +330,8 @@ static int field_set(tidymail_message *message, const char *name, char *value)
     if (is_date) {
         return field_set_once(message, &message->given_date, name, value);
     }
-    return field_append(message, name, value);
+    return field_append(message, name, value,
+                        is_words || is_reply ? TDM_FIELD_WORDS : TDM_FIELD_TEXT);
 }
 
 int tidymail_message_add_header(tidymail_message *message, const char *name, const char *value)

@@ -3,8 +3,6 @@
 #include "message/header.h"
 #include "message/message_data.h"
 
-#include "util/str.h"
-
 static void frame_add_line(struct tdm_buf *out, const char *name, const char *value)
 {
     tdm_buf_addf(out, "%s: %s\r\n", name, value);
@@ -26,21 +24,17 @@ static void frame_add_addresses(struct tdm_buf *out, const tidymail_message *mes
 
 static void frame_add_header(struct tdm_buf *out, const tidymail_message *message)
 {
+    tdm_resent_render(out, message);
+    if (message->raw.blob != NULL) {
+        return;
+    }
     frame_add_line(out, "Date", message->given_date != NULL ? message->given_date : message->date);
     frame_add_addresses(out, message);
     if (message->subject != NULL) {
         tdm_header_add_text(out, "Subject", message->subject, 0);
     }
     tdm_header_add_words(out, "Message-ID", message->message_id);
-    for (size_t i = 0; i < message->field_count; i++) {
-        const struct tdm_field *field = &message->fields[i];
-        if (tdm_equal_nocase(field->name, "In-Reply-To") ||
-            tdm_equal_nocase(field->name, "References")) {
-            tdm_header_add_words(out, field->name, field->value);
-        } else {
-            tdm_header_add_text(out, field->name, field->value, 1);
-        }
-    }
+    tdm_field_render_all(out, message);
     frame_add_line(out, "MIME-Version", "1.0");
 }
 

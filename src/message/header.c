@@ -246,6 +246,24 @@ static void header_plain_name(struct tdm_buf *out, const char *name, enum header
     tdm_buf_add_char(out, '"');
 }
 
+/* The name of a group and its colon. */
+static void header_group(struct header_fold *fold, const char *group)
+{
+    struct tdm_buf name;
+    enum header_name_style style = header_name_style(group);
+    tdm_buf_init(&name, &fold->out->allocator, SIZE_MAX / 4);
+    if (style == HEADER_NAME_ENCODED) {
+        header_encoded(fold, " ", 1, group, strlen(group));
+    } else {
+        header_plain_name(&name, group, style);
+        header_piece(fold, " ", 1, tdm_buf_text(&name), name.length);
+    }
+    tdm_buf_add_char(fold->out, ':');
+    fold->column++;
+    fold->out->failed |= name.failed;
+    tdm_buf_clear(&name);
+}
+
 /* A mailbox, with a comma behind it where another follows. It begins a line of its own where it
  * would fit there and does not fit here. */
 static void header_mailbox(struct header_fold *fold, const struct tdm_mailbox *mailbox,
@@ -255,8 +273,11 @@ static void header_mailbox(struct header_fold *fold, const struct tdm_mailbox *m
     struct tdm_buf address;
     tdm_buf_init(&name, &fold->out->allocator, SIZE_MAX / 4);
     tdm_buf_init(&address, &fold->out->allocator, SIZE_MAX / 4);
-    tdm_buf_addf(&address, mailbox->name != NULL ? "<%s>%s" : "%s%s", mailbox->spec,
-                 more_follow ? "," : "");
+    if (mailbox->group != NULL) {
+        header_group(fold, mailbox->group);
+    }
+    tdm_buf_addf(&address, mailbox->name != NULL ? "<%s>%s%s" : "%s%s%s", mailbox->spec,
+                 mailbox->ends_group ? ";" : "", more_follow ? "," : "");
     const char *blanks = " ";
     if (mailbox->name != NULL) {
         enum header_name_style style = header_name_style(mailbox->name);

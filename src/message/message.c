@@ -84,7 +84,7 @@ int tdm_message_parse_mailbox(tidymail_message *message, const char *field, cons
     if (kind != TIDYMAIL_OK) {
         return kind;
     }
-    if (tdm_mailbox_parse(&message->allocator, text, mailbox, &why) == 0) {
+    if (tdm_mailbox_parse(&message->allocator, text, message->address_flags, mailbox, &why) == 0) {
         return TIDYMAIL_OK;
     }
     return why.reason != NULL ? tdm_message_fail_at(message, field, why.reason, why.offset)
@@ -128,6 +128,8 @@ static void message_clear(tidymail_message *message)
     tdm_mailbox_list_clear(allocator, &message->cc);
     tdm_mailbox_list_clear(allocator, &message->bcc);
     tdm_mailbox_list_clear(allocator, &message->reply_to);
+    tdm_mailbox_clear(allocator, &message->resent_from);
+    tdm_mailbox_list_clear(allocator, &message->resent_to);
     tdm_mailbox_list_clear(allocator, &message->envelope_to);
     tdm_mailbox_list_clear(allocator, &message->raw_recipients);
     tdm_wishes_clear(allocator, &message->wishes);
@@ -182,7 +184,7 @@ const tidymail_error *tidymail_message_error(const tidymail_message *message)
 
 int tidymail_message_set_from(tidymail_message *message, const char *mailbox)
 {
-    struct tdm_mailbox parsed = {NULL, NULL, 0};
+    struct tdm_mailbox parsed = {NULL, NULL, 0, NULL, 0};
     int kind = tdm_message_begin(message);
     if (kind == TIDYMAIL_OK) {
         kind = tdm_message_parse_mailbox(message, "From", mailbox, &parsed);
@@ -194,11 +196,44 @@ int tidymail_message_set_from(tidymail_message *message, const char *mailbox)
     return kind;
 }
 
+int tdm_message_add_group(tidymail_message *message, struct tdm_mailbox_list *list,
+                          const char *field, const char *text)
+{
+    struct tdm_address_error why = {0, NULL};
+    if (text == NULL || strchr(text, ':') == NULL || list == &message->envelope_to) {
+        return TDM_NO_GROUP; /* a group has a colon behind its name (RFC 5322 3.4) */
+    }
+    int kind = tdm_message_check_text(message, field, text);
+    if (kind != TIDYMAIL_OK) {
+        return kind;
+    }
+    int result =
+        tdm_mailbox_group_parse(&message->allocator, text, message->address_flags, list, &why);
+    if (result >= 0) {
+        return result == 0 ? TIDYMAIL_OK : TDM_NO_GROUP;
+    }
+    return why.reason != NULL ? tdm_message_fail_at(message, field, why.reason, why.offset)
+                              : tdm_message_fail_memory(message);
+}
+
+int tidymail_message_set_lenient_addresses(tidymail_message *message, int lenient)
+{
+    int kind = tdm_message_begin(message);
+    if (kind == TIDYMAIL_OK) {
+        message->address_flags = lenient != 0 ? TDM_ADDRESS_LENIENT : 0;
+    }
+    return kind;
+}
+
 static int message_add(tidymail_message *message, struct tdm_mailbox_list *list, const char *field,
                        const char *text)
 {
     struct tdm_mailbox parsed;
-    int kind = tdm_message_parse_mailbox(message, field, text, &parsed);
+    int kind = tdm_message_add_group(message, list, field, text);
+    if (kind != TDM_NO_GROUP) {
+        return kind;
+    }
+    kind = tdm_message_parse_mailbox(message, field, text, &parsed);
     if (kind == TIDYMAIL_OK && tdm_mailbox_list_add(&message->allocator, list, &parsed) != 0) {
         tdm_mailbox_clear(&message->allocator, &parsed);
         kind = tdm_message_fail_memory(message);
@@ -241,7 +276,7 @@ int tidymail_message_add_envelope_to(tidymail_message *message, const char *addr
 
 int tidymail_message_set_envelope_from(tidymail_message *message, const char *address)
 {
-    struct tdm_mailbox parsed = {NULL, NULL, 0};
+    struct tdm_mailbox parsed = {NULL, NULL, 0, NULL, 0};
     int kind = tdm_message_begin(message);
     if (kind != TIDYMAIL_OK) {
         return kind;

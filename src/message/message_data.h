@@ -22,9 +22,17 @@ struct tdm_writer_env {
                                    "localhost" */
 };
 
+/* How a field of the caller's is written. */
+enum tdm_field_form {
+    TDM_FIELD_TEXT,    /* unstructured: folded, encoded where it is not ASCII */
+    TDM_FIELD_WORDS,   /* structured: folded between words, which are never changed */
+    TDM_FIELD_FINISHED /* `value` is the field as it stands in the message, with its name and CRLF */
+};
+
 struct tdm_field {
     char *name;
     char *value;
+    enum tdm_field_form form;
 };
 
 /* Header fields of a ready-made message that the envelope is made of; several fields of one name
@@ -68,6 +76,7 @@ struct tidymail_message {
     tidymail_allocator allocator;
     size_t references;
     struct tidymail_error error; /* sticky */
+    int address_flags;           /* of tdm_mailbox_parse, for what is set from now on */
 
     struct tdm_mailbox from; /* spec is NULL while it is not set */
     struct tdm_mailbox sender;
@@ -75,12 +84,15 @@ struct tidymail_message {
     struct tdm_mailbox_list cc;
     struct tdm_mailbox_list bcc;
     struct tdm_mailbox_list reply_to;
+    struct tdm_mailbox resent_from; /* spec is NULL where the message is not sent once more */
+    struct tdm_mailbox_list resent_to;
     char *subject;
     char *given_date; /* Date and Message-ID of the caller's */
     char *given_message_id;
     struct tdm_field *fields; /* other fields of the caller's, in order */
     size_t field_count;
     size_t field_capacity;
+    int fields_utf8; /* an address in one of them needs SMTPUTF8 */
     struct tdm_body text;
     struct tdm_body html;
     int flowed;    /* the text goes as format=flowed */
@@ -170,7 +182,22 @@ int tdm_check_text(struct tidymail_error *error, const char *field, const char *
 /* Parses one mailbox for a field. */
 int tdm_message_parse_mailbox(tidymail_message *message, const char *field, const char *text,
                               struct tdm_mailbox *mailbox);
-/* Fills `header` in from all that is set. */
+/* Appends the members of a group to `list`; TDM_NO_GROUP where the text is none. */
+#define TDM_NO_GROUP (-1)
+int tdm_message_add_group(tidymail_message *message, struct tdm_mailbox_list *list,
+                          const char *field, const char *text);
+/* A field of a name that stands once takes the place of the one before; `value` is taken over. */
+int tdm_field_replace(tidymail_message *message, const char *name, char *value,
+                      enum tdm_field_form form);
+int tdm_field_is_set(const tidymail_message *message, const char *name);
+/* The length of the message id "<left@right>" (RFC 5322 3.6.4) at `text`, 0: there is none, and
+ * `bad` says where it goes wrong. */
+size_t tdm_message_id_length(const char *text, size_t *bad);
+/* The caller's fields, in order. */
+void tdm_field_render_all(struct tdm_buf *out, const tidymail_message *message);
+/* The Resent- block (RFC 5322 3.6.6); nothing where the message is not sent once more. */
+void tdm_resent_render(struct tdm_buf *out, const tidymail_message *message);
+/* Fills `header` in from all that is set; of a ready-made message only what comes in front of it. */
 int tdm_message_render_header(tidymail_message *message);
 /* Frees all that is a part. */
 void tdm_message_clear_parts(tidymail_message *message);

@@ -176,7 +176,8 @@ int tidymail_message_set_raw(tidymail_message *message, const void *bytes, size_
 static int raw_read_list(tidymail_message *message, int field, struct tdm_mailbox_list *list)
 {
     struct tdm_address_error why = {0, NULL};
-    if (tdm_mailbox_list_parse(&message->allocator, message->raw_fields[field], list, &why) == 0) {
+    if (tdm_mailbox_list_parse(&message->allocator, message->raw_fields[field], 0, list, &why) ==
+        0) {
         return TIDYMAIL_OK;
     }
     return why.reason != NULL
@@ -214,6 +215,9 @@ int tdm_message_read_raw_envelope(tidymail_message *message)
     int kind = TIDYMAIL_OK;
     tdm_mailbox_clear(&message->allocator, &message->raw_from);
     tdm_mailbox_list_clear(&message->allocator, &message->raw_recipients);
+    if (message->resent_from.spec != NULL) {
+        return kind; /* sender and recipients of this time are named by the Resent- fields */
+    }
     if (message->envelope_from.spec == NULL) {
         kind = raw_read_sender(message);
     }

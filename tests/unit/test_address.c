@@ -35,6 +35,10 @@ static void good_mailboxes(void **state)
          0},
         {"Ann (at work (really)) <ann@example.org> (yes)", "Ann", "ann@example.org", 0},
         {"(a \\) b) ann (c) @ (d) example.org", NULL, "ann@example.org", 0},
+        {"ann@example.org (Ann)", "Ann", "ann@example.org", 0},
+        {"ann@example.org ( Ann \\) (Lee) )", "Ann ) (Lee)", "ann@example.org", 0},
+        {"ann@example.org ()", NULL, "ann@example.org", 0},
+        {"<ann@example.org> (Ann)", NULL, "ann@example.org", 0},
         {"< ann@example.org >", NULL, "ann@example.org", 0},
         {"\"\" <ann@example.org>", NULL, "ann@example.org", 0},
         {"=?utf-8?Q?a?= <ann@example.org>", "=?utf-8?Q?a?=", "ann@example.org", 0},
@@ -60,7 +64,7 @@ static void good_mailboxes(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tdm_mailbox mailbox;
         struct tdm_address_error error = {0, "none"};
-        if (tdm_mailbox_parse(memory, cases[i].text, &mailbox, &error) != 0) {
+        if (tdm_mailbox_parse(memory, cases[i].text, 0, &mailbox, &error) != 0) {
             fail_msg("%s: %s at %zu", cases[i].text, error.reason, error.offset);
         }
         assert_string_equal(mailbox.spec, cases[i].spec);
@@ -127,9 +131,9 @@ static void bad_mailboxes_say_why_and_where(void **state)
          "a part of the domain is longer than 63 bytes", 2},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct tdm_mailbox mailbox = {NULL, NULL, 7};
+        struct tdm_mailbox mailbox = {NULL, NULL, 7, NULL, 0};
         struct tdm_address_error error = {99, "none"};
-        if (tdm_mailbox_parse(memory, cases[i].text, &mailbox, &error) == 0) {
+        if (tdm_mailbox_parse(memory, cases[i].text, 0, &mailbox, &error) == 0) {
             fail_msg("%s: is not refused", cases[i].text);
         }
         assert_string_equal(error.reason, cases[i].reason);
@@ -138,6 +142,66 @@ static void bad_mailboxes_say_why_and_where(void **state)
         }
         assert_int_equal(mailbox.utf8, 7); /* untouched */
     }
+}
+
+static void lenient_local_parts(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"a..b@example.org", "\"a..b\"@example.org"},
+        {"a.@example.org", "\"a.\"@example.org"},
+        {".a@example.org", "\".a\"@example.org"},
+        {"A <a..b@example.org>", "\"a..b\"@example.org"},
+        {"a.b@example.org", "a.b@example.org"},
+    };
+    struct tdm_address_error error;
+    struct tdm_mailbox mailbox;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(
+            tdm_mailbox_parse(memory, cases[i][0], TDM_ADDRESS_LENIENT, &mailbox, &error), 0);
+        assert_string_equal(mailbox.spec, cases[i][1]);
+        tdm_mailbox_clear(memory, &mailbox);
+    }
+    assert_int_equal(tdm_mailbox_parse(memory, "@b.c", TDM_ADDRESS_LENIENT, &mailbox, &error), -1);
+    assert_int_equal(tdm_mailbox_parse(memory, "a b@b.c", TDM_ADDRESS_LENIENT, &mailbox, &error),
+                     -1);
+}
+
+static void groups(void **state)
+{
+    (void)state;
+    struct tdm_address_error error = {99, "none"};
+    struct tdm_mailbox_list list = {NULL, 0, 0};
+    assert_int_equal(
+        tdm_mailbox_group_parse(memory, " My Team : Ann <a@b.c>,, d@e.f; (x)", 0, &list, &error),
+        0);
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.items[0].group, "My Team");
+    assert_string_equal(list.items[0].name, "Ann");
+    assert_int_equal(list.items[0].ends_group, 0);
+    assert_null(list.items[1].group);
+    assert_int_equal(list.items[1].ends_group, 1);
+    assert_int_equal(tdm_mailbox_group_parse(memory, "a@b.c", 0, &list, &error), 1);
+    assert_int_equal(tdm_mailbox_group_parse(memory, "", 0, &list, &error), 1);
+    assert_int_equal(list.count, 2);
+    static const struct {
+        const char *text;
+        size_t offset;
+        const char *reason;
+    } bad[] = {
+        {"Team: ;", 7, "a group without members has nobody to send to"},
+        {"Team: a@b.c", 11, "a group is not closed by ;"},
+        {"Team: a@b.c; d@e.f", 13, "nothing may stand behind the group"},
+        {"Team: Sub: a@b.c;;", 6, "a group inside a group"},
+        {"Team: a@b.c, a..b@c;", 15, "two dots in a row"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(tdm_mailbox_group_parse(memory, bad[i].text, 0, &list, &error), -1);
+        assert_string_equal(error.reason, bad[i].reason);
+        assert_int_equal(error.offset, bad[i].offset);
+        assert_int_equal(list.count, 2);
+    }
+    tdm_mailbox_list_clear(memory, &list);
 }
 
 static void limits_of_length(void **state)
@@ -151,10 +215,10 @@ static void limits_of_length(void **state)
     }
     strcat(text, "a"); /* 64 in front, 254 in all */
     assert_int_equal(strlen(text), 254);
-    assert_int_equal(tdm_mailbox_parse(memory, text, &mailbox, &error), 0);
+    assert_int_equal(tdm_mailbox_parse(memory, text, 0, &mailbox, &error), 0);
     tdm_mailbox_clear(memory, &mailbox);
     strcat(text, "b");
-    assert_int_equal(tdm_mailbox_parse(memory, text, &mailbox, &error), -1);
+    assert_int_equal(tdm_mailbox_parse(memory, text, 0, &mailbox, &error), -1);
     assert_string_equal(error.reason, "the address is longer than 254 bytes");
     assert_int_equal(error.offset, 0);
 }
@@ -212,7 +276,7 @@ static void expect_list(const char *text, const char *expected)
     struct tdm_mailbox_list list = {NULL, 0, 0};
     struct tdm_address_error error = {0, NULL};
     char joined[500] = "";
-    if (tdm_mailbox_list_parse(memory, text, &list, &error) != 0) {
+    if (tdm_mailbox_list_parse(memory, text, 0, &list, &error) != 0) {
         fail_msg("%s: %s at %zu", text, error.reason, error.offset);
     }
     for (size_t i = 0; i < list.count; i++) {
@@ -249,7 +313,7 @@ static void bad_lists(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tdm_mailbox_list list = {NULL, 0, 0};
         struct tdm_address_error error = {99, NULL};
-        assert_int_equal(tdm_mailbox_list_parse(memory, cases[i].text, &list, &error), -1);
+        assert_int_equal(tdm_mailbox_list_parse(memory, cases[i].text, 0, &list, &error), -1);
         assert_non_null(error.reason);
         assert_int_equal(error.offset, cases[i].offset);
         tdm_mailbox_list_clear(memory, &list);
@@ -263,12 +327,12 @@ static int parse_with(const tidymail_allocator *allocator, const struct fail_all
     struct tdm_mailbox mailbox;
     struct tdm_mailbox_list list = {NULL, 0, 0};
     struct tdm_address_error error = {0, "none"};
-    int result = tdm_mailbox_parse(allocator, "\"J\xc3\xb6rg\" <\"a b\"@m\xc3\xbcnchen.example>",
+    int result = tdm_mailbox_parse(allocator, "\"J\xc3\xb6rg\" <\"a b\"@m\xc3\xbcnchen.example>", 0,
                                    &mailbox, &error);
     if (result == 0) {
         tdm_mailbox_clear(allocator, &mailbox);
         result = tdm_mailbox_list_parse(allocator, "g: a@b.c, d@e.f; h@i.j, k@l.m, Name <n@o.p>",
-                                        &list, &error);
+                                        TDM_ADDRESS_NAMES, &list, &error);
         tdm_mailbox_list_clear(allocator, &list);
     }
     if (counts->failures > 0) {
@@ -290,6 +354,8 @@ int main(void)
         cmocka_unit_test(good_mailboxes),
         cmocka_unit_test(bad_mailboxes_say_why_and_where),
         cmocka_unit_test(limits_of_length),
+        cmocka_unit_test(lenient_local_parts),
+        cmocka_unit_test(groups),
         cmocka_unit_test(ip_literals),
         cmocka_unit_test(lists_and_groups),
         cmocka_unit_test(bad_lists),

@@ -136,7 +136,7 @@ static void expect_mailbox(const char *name, const char *expected)
     char spec[] = "a@b.c";
     struct tdm_buf out;
     strcpy(shown, name);
-    struct tdm_mailbox mailbox = {shown, spec, 0};
+    struct tdm_mailbox mailbox = {shown, spec, 0, NULL, 0};
     tdm_buf_init(&out, NULL, 100000);
     tdm_header_add_mailbox(&out, "From", &mailbox);
     assert_string_equal(tdm_buf_text(&out), expected);
@@ -162,7 +162,8 @@ static void address_lists_are_folded_between_addresses(void **state)
     (void)state;
     char name[] = "Ann";
     char spec[] = "ann.with.a.long.name@example.org";
-    struct tdm_mailbox items[3] = {{name, spec, 0}, {NULL, spec, 0}, {name, spec, 0}};
+    struct tdm_mailbox items[3] = {
+        {name, spec, 0, NULL, 0}, {NULL, spec, 0, NULL, 0}, {name, spec, 0, NULL, 0}};
     struct tdm_mailbox_list list = {items, 3, 3};
     struct tdm_mailbox_list none = {NULL, 0, 0};
     struct tdm_buf out;

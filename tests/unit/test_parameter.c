@@ -55,8 +55,8 @@ static void written(void **state)
          "012345678;\r\n name*1*=9" TEN TEN TEN TEN "\r\n"},
         {UMLAUTS UMLAUTS, 2,
          "Content-Type: text/plain;\r\n "
-         "name=\"=?utf-8?B?w6TDtsO8w6TDtsO8w6TDtsO8w6TDpMO2w7zDpMO2w7zDpA"
-         "==?=\r\n =?utf-8?B?w7bDvMOk?=\"\r\n"},
+         "name=\"=?utf-8?B?w6TDtsO8w6TDtsO8w6TDtsO8w6TDpMO2w7zDpMO2w7zDpMO2w7w=?=\r\n "
+         "=?utf-8?B?w6Q=?=\"\r\n"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tdm_parameter parameter = {"name", cases[i].value, cases[i].compatible};
