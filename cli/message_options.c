@@ -10,6 +10,7 @@
 #include <tidymail/part.h>
 
 #include "attach_options.h"
+#include "dkim_options.h"
 #include "exit_code.h"
 #include "input.h"
 #include "message_json.h"
@@ -40,6 +41,7 @@ const struct cli_option message_options[] = {
     {"importance", "WORD", "high, normal or low", 0},
     {"read-receipt", "A", "ask the reader to tell this address", 0},
     {"lenient-addresses", NULL, "take a..b@example.org, and send it quoted", 0},
+    {"dkim", "PARTS", "sign: domain=D;selector=S;key=FILE (docs/dkim.md)", CLI_MANY},
     {"eml", "F", "a ready-made message, - for standard input", 0},
     {NULL, NULL, NULL, 0},
 };
@@ -179,6 +181,11 @@ int message_options_check(const struct cli_args *args, int envelope, struct cli_
     for (size_t i = 0; i < count; i++) {
         result |= message_check_pair(args, "eml", not_with_eml[i], failure);
     }
+    for (size_t i = 0; i < args->count; i++) {
+        if (strcmp(args->given[i].option->name, "dkim") == 0) {
+            result |= dkim_option_apply(args->given[i].value, NULL, failure);
+        }
+    }
     if (args_has(args, "eml")) {
         return result;
     }
@@ -314,6 +321,10 @@ int message_options_apply(const struct cli_args *args, tidymail_message *message
         const struct cli_given *given = &args->given[i];
         if (strcmp(given->option->name, "header") == 0) {
             result = message_add_header(message, given->value, failure);
+            continue;
+        }
+        if (strcmp(given->option->name, "dkim") == 0) {
+            result = dkim_option_apply(given->value, message, failure);
             continue;
         }
         if (attach_option_is(given->option->name)) {

@@ -206,6 +206,8 @@ int tdm_field_is_set(const tidymail_message *message, const char *name);
 size_t tdm_message_id_length(const char *text, size_t *bad);
 /* The caller's fields, in order. */
 void tdm_field_render_all(struct tdm_buf *out, const tidymail_message *message);
+/* The Resent- block (RFC 5322 3.6.6); nothing where the message is not sent once more. */
+void tdm_resent_render(struct tdm_buf *out, const tidymail_message *message);
 /* Fills raw_from and raw_recipients in, as far as the envelope is not given. */
 int tdm_message_read_raw_envelope(tidymail_message *message);
 
