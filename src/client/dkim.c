@@ -132,7 +132,7 @@ int tidymail_message_add_dkim(tidymail_message *message, const tidymail_dkim_opt
     if ((own.key_file != NULL) == (own.key_pem != NULL)) {
         return tdm_message_fail(message, "DKIM key", "either key_file or key_pem must be given");
     }
-    struct tdm_mailbox address = {NULL, NULL, 0};
+    struct tdm_mailbox address = {0};
     struct tdm_buf pem;
     tdm_buf_init(&pem, &message->allocator, DKIM_KEY_MAX);
     kind = dkim_read_domain(message, own.domain, &address);

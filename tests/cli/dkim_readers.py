@@ -35,7 +35,13 @@ def with_dkimpy(message, records, folder):
     def lookup(name, timeout=5):
         name = name.decode() if isinstance(name, bytes) else name
         return records.get(name.rstrip("."), "").encode() or None
-    return [bool(verifier.verify(idx=i, dnsfunc=lookup)) for i in range(signature_count(message))]
+
+    def is_good(i):
+        try:
+            return bool(verifier.verify(idx=i, dnsfunc=lookup))
+        except dkim.DKIMException:
+            return False
+    return [is_good(i) for i in range(signature_count(message))]
 
 
 def with_mail_dkim(message, records, folder):
