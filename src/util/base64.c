@@ -1,6 +1,8 @@
 /* base64.c: see base64.h. */
 #include "util/base64.h"
 
+#include "util/base64_avx2.h"
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 size_t tdm_base64_write(char *out, const void *bytes, size_t length)
@@ -8,6 +10,11 @@ size_t tdm_base64_write(char *out, const void *bytes, size_t length)
     const unsigned char *in = bytes;
     const unsigned char *end = in + length / 3 * 3;
     char *at = out;
+    if (length >= TDM_BASE64_AVX2_LEAST) {
+        size_t done = tdm_base64_avx2(out, in, length);
+        in += done;
+        at += done / 3 * 4;
+    }
     for (; in < end; in += 3, at += 4) {
         unsigned group = (unsigned)in[0] << 16 | (unsigned)in[1] << 8 | in[2];
         at[0] = alphabet[group >> 18];

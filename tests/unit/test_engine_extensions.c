@@ -119,6 +119,81 @@ static void binary_goes_by_chunks_or_not_at_all(void **state)
     }
 }
 
+/* A message of several forms: what was offered to it last, and what it then gives. */
+struct forms {
+    struct text_source text;
+    int carry;
+    int calls;
+    int most; /* it has no form that needs more */
+};
+
+static int forms_choose(void *context, int carry)
+{
+    static const char *const texts[] = {"seven", "\303\244cht", "\001\n\002"};
+    struct forms *forms = context;
+    forms->carry = carry;
+    forms->calls++;
+    carry = carry < forms->most ? carry : forms->most;
+    forms->text.text = texts[carry];
+    return carry;
+}
+
+static int64_t forms_size(void *context)
+{
+    return (int64_t)strlen(((struct forms *)context)->text.text);
+}
+
+static void the_message_takes_the_form_that_fits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ehlo;
+        int chunking;
+        int most;
+        int offered;
+        const char *mail;
+        const char *body;
+    } cases[] = {
+        {"250 mx\r\n", 1, 2, 0, "", "seven\r\n.\r\n"},
+        {"250-mx\r\n250-SIZE\r\n250 8BITMIME\r\n", 1, 2, 1, " SIZE=5 BODY=8BITMIME",
+         "\303\244cht\r\n.\r\n"},
+        {"250-mx\r\n250-SIZE\r\n250 8BITMIME\r\n", 1, 0, 1, " SIZE=5", "seven\r\n.\r\n"},
+        {"250-mx\r\n250-SIZE\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 BINARYMIME\r\n", 0, 2, 1,
+         " SIZE=5 BODY=8BITMIME", "\303\244cht\r\n.\r\n"},
+        {"250-mx\r\n250-SIZE\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 BINARYMIME\r\n", 1, 2, 2,
+         " SIZE=3 BODY=BINARYMIME", "BDAT 3 LAST\r\n\001\n\002"},
+        {"250-mx\r\n250-CHUNKING\r\n250 BINARYMIME\r\n", 1, 2, 0, "", "BDAT 7 LAST\r\nseven\r\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture f;
+        struct forms forms = {{"unset", 0, 0, 0, 0}, -1, 0, cases[i].most};
+        tidymail_smtp_options options = plain_options();
+        options.chunking = cases[i].chunking;
+        fixture_open(&f, &options);
+        tidymail_smtp_envelope envelope = envelope_to(ann, 1);
+        tidymail_source source = {text_read,  text_rewind,  forms_size,
+                                  text_error, text_release, &forms};
+        char mail[100] = "MAIL FROM:<me@example.com>";
+        strcat(strcat(mail, cases[i].mail), "\r\n");
+        envelope.form = forms_choose;
+        envelope.form_context = &forms;
+        envelope.body_8bit = 1; /* what the form says counts */
+        assert_int_equal(tidymail_smtp_submit(f.smtp, &envelope, &source, NULL, f.now),
+                         TIDYMAIL_OK);
+        reach_mail(&f, cases[i].ehlo);
+        exchange(&f, mail, "250 ok\r\n");
+        exchange(&f, "RCPT TO:<ann@example.org>\r\n", "250 ok\r\n");
+        if (strncmp(cases[i].body, "BDAT", 4) != 0) {
+            exchange(&f, "DATA\r\n", "354 go\r\n");
+        }
+        exchange(&f, cases[i].body, "250 ok\r\n");
+        assert_int_equal(tidymail_report_outcome(f.report), TIDYMAIL_SENT);
+        assert_int_equal(forms.carry, cases[i].offered);
+        assert_int_equal(forms.calls, 1);
+        fixture_close(&f);
+    }
+}
+
 static void lmtp_answers_for_each_recipient(void **state)
 {
     (void)state;
@@ -474,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_long_message_goes_in_several_chunks),
         cmocka_unit_test(a_refused_chunk_ends_the_connection),
         cmocka_unit_test(binary_goes_by_chunks_or_not_at_all),
+        cmocka_unit_test(the_message_takes_the_form_that_fits),
         cmocka_unit_test(lmtp_answers_for_each_recipient),
         cmocka_unit_test(lmtp_lost_between_answers_is_unknown_for_the_rest),
         cmocka_unit_test(asks_for_notifications_where_they_are_offered),
