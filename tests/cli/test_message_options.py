@@ -63,7 +63,7 @@ def test_invitations_flowed_text_and_attached_messages(tmp_path):
     (tmp_path / "m.eml").write_text("From: x@example.org\nSubject: inner\n\nbody\n")
     message = rendered("--text", "long " * 50, "--flowed", "--calendar", f"{tmp_path}/i.ics",
                        "--attach-message", f"{tmp_path}/m.eml")
-    types = {part.get_content_type(): part for part in message.walk()}
+    types = {part.get_content_type(): part for part in reversed(list(message.walk()))}
     assert types["text/calendar"]["content-type"].params["method"] == "REQUEST"
     assert types["text/plain"]["content-type"].params["format"] == "flowed"
     assert types["message/rfc822"].get_payload(0)["subject"] == "inner"
@@ -119,7 +119,7 @@ def test_what_cannot_be_is_refused(words, status, said):
 def test_json_has_all_keys(tmp_path):
     (tmp_path / "p.csv").write_bytes(b"a;b\r\n")
     value = {"from": "Ann <ann@example.org>", "to": ["b@example.org", "c@example.org"],
-             "cc": "d@example.org", "bcc": ["e@example.org"], "reply_to": ["f@example.org"],
+             "cc": "d@example.org", "bcc": ["hidden@example.net"], "reply_to": ["f@example.org"],
              "subject": "Grüße", "text": "text\n", "html": '<img src="CID:a%40b">', "flowed": False,
              "headers": [["X-One", "1"], ["X-Two", "zwei ü"]],
              "attachments": [{"path": str(tmp_path / "p.csv")},
@@ -131,7 +131,7 @@ def test_json_has_all_keys(tmp_path):
     assert message["to"] == "b@example.org, c@example.org" and message["cc"] == "d@example.org"
     assert message["reply-to"] == "f@example.org" and message["subject"] == "Grüße"
     assert message["x-one"] == "1" and message["x-two"] == "zwei ü"
-    assert b"e@example.org" not in done.raw
+    assert b"hidden@example.net" not in done.raw
     assert files_of(message) == [("n.bin", "image/png", "<a@b>", b"\0\1\2"),
                                  ("p.csv", "text/csv", None, b"a;b\r\n"),
                                  (None, "application/octet-stream", "<unseen>", b"")]
