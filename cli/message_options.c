@@ -19,19 +19,24 @@ const struct cli_option message_options[] = {
     {"to", "A", "recipient, one address each time", CLI_MANY},
     {"cc", "A", "recipient of a copy", CLI_MANY},
     {"bcc", "A", "recipient of a copy that nobody else sees", CLI_MANY},
-    {"reply-to", "A", "where answers go", CLI_MANY},
     {"subject", "S", "the subject", 0},
     {"text", "T", "the text", 0},
-    {"text-file", "F", "the text from a file, - for standard input", 0},
     {"html", "T", "the text as HTML", 0},
+    {"attach", "F[;...]", "attach a file ;name=N ;type=T, - for standard input", CLI_MANY},
+    {"eml", "F", "a ready-made message, - for standard input", 0},
+    {NULL, NULL, NULL, 0},
+};
+
+const struct cli_option message_more_options[] = {
+    {"text-file", "F", "the text from a file, - for standard input", 0},
     {"html-file", "F", "the HTML from a file, - for standard input", 0},
-    {"header", "'N: V'", "one more header field", CLI_MANY},
-    {"attach", "F[;name=N][;type=T]", "attach a file, - for standard input", CLI_MANY},
+    {"flowed", NULL, "long lines of the text flow (format=flowed)", 0},
     {"inline", "F;cid=C[;...]", "show a file in the HTML, as cid:C", CLI_MANY},
     {"attach-message", "F.eml", "attach a message as it is", CLI_MANY},
     {"calendar", "F.ics", "an invitation beside the text", 0},
-    {"flowed", NULL, "long lines of the text flow (format=flowed)", 0},
     {"json-message", "F", "the message as JSON (docs/messages.md), - for standard input", 0},
+    {"reply-to", "A", "where answers go", CLI_MANY},
+    {"header", "'N: V'", "one more header field", CLI_MANY},
     {"reply-to-id", "ID", "the Message-ID that this answers, <...>", 0},
     {"references", "IDS", "the References of the answered message", 0},
     {"list-unsubscribe", "URL", "https: or mailto: URL, one of each", CLI_MANY},
@@ -40,7 +45,6 @@ const struct cli_option message_options[] = {
     {"importance", "WORD", "high, normal or low", 0},
     {"read-receipt", "A", "ask the reader to tell this address", 0},
     {"lenient-addresses", NULL, "take a..b@example.org, and send it quoted", 0},
-    {"eml", "F", "a ready-made message, - for standard input", 0},
     {NULL, NULL, NULL, 0},
 };
 
