@@ -84,6 +84,12 @@ TIDYMAIL_API int tidymail_message_set_importance(tidymail_message *message, cons
 TIDYMAIL_API int tidymail_message_request_read_receipt(tidymail_message *message,
                                                        const char *mailbox);
 
+/* This message, which exists already, is sent once more (RFC 5322 3.6.6), by `from` to the list `to`:
+ * Resent-From, Resent-To, Resent-Date and Resent-Message-ID stand in front of all else, and the
+ * envelope is theirs. The usual use is beside tidymail_message_set_raw. */
+TIDYMAIL_API int tidymail_message_set_resent(tidymail_message *message, const char *from,
+                                             const char *to);
+
 /* A ready-made message instead of all the above: header, empty line, body. Bcc fields are removed,
  * line ends made CRLF, nothing else is changed. Without set_envelope_* the envelope is taken from
  * its From (or Sender), To, Cc and Bcc. `bytes` may hold any byte but NUL. */

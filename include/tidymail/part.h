@@ -97,8 +97,9 @@ TIDYMAIL_API int tidymail_part_set_disposition(tidymail_part *part, const char *
  * without brackets), Content-Description, Content-Language, Content-Location, X-... The fields that
  * tidymail writes (Content-Type, Content-Transfer-Encoding, Content-Disposition) are refused. */
 TIDYMAIL_API int tidymail_part_add_header(tidymail_part *part, const char *name, const char *value);
-/* Appends `child`, which belongs to `parent` afterwards, in every case. Refused: a leaf as parent,
- * a child that has a parent, a part inside itself, more than 32 levels. */
+/* Appends `child`, which belongs to `parent` afterwards, in every case; a NULL parent (out of memory)
+ * frees it. Refused: a leaf as parent, a child that was given away before (it stays where it is), a
+ * part inside itself, more than 32 levels. */
 TIDYMAIL_API int tidymail_part_add(tidymail_part *parent, tidymail_part *child);
 /* The body of the message is this tree, instead of text, HTML and attachments (which are refused
  * beside it). The part belongs to the message afterwards, in every case. */

@@ -53,7 +53,9 @@ int tdm_forms_open(struct tdm_forms *forms, tidymail_message *message, int with_
     }
     forms->needs[TDM_CARRY_7BIT] = tdm_message_needs(message, TDM_CARRY_7BIT);
     int most = with_binary ? TDM_CARRY_BINARY : TDM_CARRY_8BIT;
-    most = message->raw.blob != NULL ? TDM_CARRY_7BIT : most; /* it is as it is */
+    if (message->raw.blob != NULL || message->only_7bit) {
+        most = TDM_CARRY_7BIT; /* a ready-made message is as it is */
+    }
     for (int carry = TDM_CARRY_8BIT; carry <= most && kind == TIDYMAIL_OK; carry++) {
         forms->needs[carry] = tdm_message_needs(message, carry);
         if (forms->needs[carry] == carry) {

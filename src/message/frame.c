@@ -24,6 +24,10 @@ static void frame_add_addresses(struct tdm_buf *out, const tidymail_message *mes
 
 static void frame_add_header(struct tdm_buf *out, const tidymail_message *message)
 {
+    tdm_resent_render(out, message);
+    if (message->raw.blob != NULL) {
+        return;
+    }
     frame_add_line(out, "Date", message->given_date != NULL ? message->given_date : message->date);
     frame_add_addresses(out, message);
     if (message->subject != NULL) {

@@ -128,6 +128,8 @@ static void message_clear(tidymail_message *message)
     tdm_mailbox_list_clear(allocator, &message->cc);
     tdm_mailbox_list_clear(allocator, &message->bcc);
     tdm_mailbox_list_clear(allocator, &message->reply_to);
+    tdm_mailbox_clear(allocator, &message->resent_from);
+    tdm_mailbox_list_clear(allocator, &message->resent_to);
     tdm_mailbox_list_clear(allocator, &message->envelope_to);
     tdm_mailbox_list_clear(allocator, &message->raw_recipients);
     tdm_wishes_clear(allocator, &message->wishes);

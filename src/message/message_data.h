@@ -84,6 +84,8 @@ struct tidymail_message {
     struct tdm_mailbox_list cc;
     struct tdm_mailbox_list bcc;
     struct tdm_mailbox_list reply_to;
+    struct tdm_mailbox resent_from; /* spec is NULL where the message is not sent once more */
+    struct tdm_mailbox_list resent_to;
     char *subject;
     char *given_date; /* Date and Message-ID of the caller's */
     char *given_message_id;
@@ -93,7 +95,8 @@ struct tidymail_message {
     int fields_utf8; /* an address in one of them needs SMTPUTF8 */
     struct tdm_body text;
     struct tdm_body html;
-    int flowed; /* the text goes as format=flowed */
+    int flowed;    /* the text goes as format=flowed */
+    int only_7bit; /* whatever the server can carry: what is signed is not changed (RFC 6376 5.3) */
     struct tdm_part_list attachments;
     struct tdm_part_list inlines; /* beside the HTML */
     tidymail_part *calendar;
@@ -179,15 +182,6 @@ int tdm_check_text(struct tidymail_error *error, const char *field, const char *
 /* Parses one mailbox for a field. */
 int tdm_message_parse_mailbox(tidymail_message *message, const char *field, const char *text,
                               struct tdm_mailbox *mailbox);
-/* Fills `header` in from all that is set. */
-int tdm_message_render_header(tidymail_message *message);
-/* Frees all that is a part. */
-void tdm_message_clear_parts(tidymail_message *message);
-/* Is what the parts make a body? Makes flowed_text, and the boundary one that is in no part. */
-int tdm_message_prepare_parts(tidymail_message *message);
-/* Chains the segments of header and parts, in the form for `carry`; 0, or -1: out of memory. */
-struct tdm_writer;
-int tdm_message_chain(tidymail_message *message, int carry, struct tdm_writer *writer);
 /* Appends the members of a group to `list`; TDM_NO_GROUP where the text is none. */
 #define TDM_NO_GROUP (-1)
 int tdm_message_add_group(tidymail_message *message, struct tdm_mailbox_list *list,
@@ -201,6 +195,17 @@ int tdm_field_is_set(const tidymail_message *message, const char *name);
 size_t tdm_message_id_length(const char *text, size_t *bad);
 /* The caller's fields, in order. */
 void tdm_field_render_all(struct tdm_buf *out, const tidymail_message *message);
+/* The Resent- block (RFC 5322 3.6.6); nothing where the message is not sent once more. */
+void tdm_resent_render(struct tdm_buf *out, const tidymail_message *message);
+/* Fills `header` in from all that is set; of a ready-made message only what comes in front of it. */
+int tdm_message_render_header(tidymail_message *message);
+/* Frees all that is a part. */
+void tdm_message_clear_parts(tidymail_message *message);
+/* Is what the parts make a body? Makes flowed_text, and the boundary one that is in no part. */
+int tdm_message_prepare_parts(tidymail_message *message);
+/* Chains the segments of header and parts, in the form for `carry`; 0, or -1: out of memory. */
+struct tdm_writer;
+int tdm_message_chain(tidymail_message *message, int carry, struct tdm_writer *writer);
 /* Fills raw_from and raw_recipients in, as far as the envelope is not given. */
 int tdm_message_read_raw_envelope(tidymail_message *message);
 

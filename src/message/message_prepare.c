@@ -133,6 +133,9 @@ static int prepare_recipients(tidymail_message *message)
     if (message->envelope_to.count > 0) {
         lists = &message->envelope_to;
         list_count = 1;
+    } else if (message->resent_from.spec != NULL) {
+        lists = &message->resent_to; /* RFC 5322 3.6.6 */
+        list_count = 1;
     } else if (message->raw.blob != NULL) {
         lists = &message->raw_recipients;
         list_count = 1;
@@ -177,6 +180,8 @@ static int prepare_reverse_path(tidymail_message *message)
     }
     if (message->envelope_from.spec != NULL) {
         sender = &message->envelope_from;
+    } else if (message->resent_from.spec != NULL) {
+        sender = &message->resent_from;
     } else if (message->raw.blob != NULL) {
         sender = &message->raw_from;
     }
@@ -202,7 +207,9 @@ static int prepare_all(tidymail_message *message, const struct tdm_writer_env *e
     }
     if (kind == TIDYMAIL_OK && !is_raw) {
         kind = tdm_message_prepare_parts(message);
-        kind = kind == TIDYMAIL_OK ? tdm_message_render_header(message) : kind;
+    }
+    if (kind == TIDYMAIL_OK && (!is_raw || message->resent_from.spec != NULL)) {
+        kind = tdm_message_render_header(message);
     }
     return kind;
 }
@@ -273,7 +280,10 @@ int tdm_message_open_form(tidymail_message *message, int carry, tidymail_source 
     if (writer != NULL && message->raw.blob != NULL) {
         struct tdm_segment_format format = {
             TDM_ENCODING_IDENTITY, 1, 1, message->raw.size + (message->raw.ends_in_break ? 0 : 2)};
-        result = tdm_writer_add_blob(writer, message->raw.blob, &format);
+        result = message->resent_from.spec == NULL
+                     ? 0
+                     : tdm_writer_add_bytes(writer, message->header, 0, message->header->length);
+        result = result == 0 ? tdm_writer_add_blob(writer, message->raw.blob, &format) : result;
     } else if (writer != NULL) {
         result = tdm_message_chain(message, carry, writer);
     }

@@ -288,7 +288,10 @@ int tdm_message_needs(tidymail_message *message, int carry)
 {
     struct prepare_tree tree;
     if (message->raw.blob != NULL) {
-        return message->raw.ascii ? TDM_CARRY_7BIT : TDM_CARRY_8BIT;
+        int is_ascii =
+            message->raw.ascii && (message->resent_from.spec == NULL ||
+                                   !tdm_has_8bit(message->header->bytes, message->header->length));
+        return is_ascii ? TDM_CARRY_7BIT : TDM_CARRY_8BIT;
     }
     tree_begin(message, &tree);
     int needs = tdm_part_needs(tree.root, carry);

@@ -215,6 +215,9 @@ int tdm_message_read_raw_envelope(tidymail_message *message)
     int kind = TIDYMAIL_OK;
     tdm_mailbox_clear(&message->allocator, &message->raw_from);
     tdm_mailbox_list_clear(&message->allocator, &message->raw_recipients);
+    if (message->resent_from.spec != NULL) {
+        return kind; /* sender and recipients of this time are named by the Resent- fields */
+    }
     if (message->envelope_from.spec == NULL) {
         kind = raw_read_sender(message);
     }

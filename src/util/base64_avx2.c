@@ -34,36 +34,39 @@ AVX2 static inline __m256i avx2_letters(__m256i six)
     return _mm256_add_epi8(six, _mm256_shuffle_epi8(offsets, range));
 }
 
-/* 24 bytes in two halves of 12, of which each starts 4 bytes into what is loaded: so nothing behind
- * the last byte is read, but four in front of the first. */
-AVX2 static inline void avx2_step(char *out, const unsigned char *first,
-                                  const unsigned char *second)
+/* How 12 of 16 bytes are spread, which begin that many bytes behind what is loaded. */
+AVX2 static inline __m256i avx2_spread_at(char skip)
 {
-    const __m256i spread = _mm256_setr_epi8(5, 4, 6, 5, 8, 7, 9, 8, 11, 10, 12, 11, 14, 13, 15, 14,
-                                            5, 4, 6, 5, 8, 7, 9, 8, 11, 10, 12, 11, 14, 13, 15, 14);
-    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(first - 4));
-    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(second - 4));
+    const __m256i spread = _mm256_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10, 1, 0,
+                                            2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10);
+    return _mm256_add_epi8(spread, _mm256_set1_epi8(skip));
+}
+
+/* 24 bytes in two halves of 12, each loaded as 16. */
+AVX2 static inline void avx2_step(char *out, const unsigned char *from, __m256i spread)
+{
+    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)from);
+    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(from + 12));
     __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
     __m256i letters = avx2_letters(avx2_cut(_mm256_shuffle_epi8(both, spread)));
     _mm256_storeu_si256((__m256i *)(void *)out, letters);
 }
 
+/* The first step reads 4 bytes beyond its own, all others 4 bytes in front of theirs, so nothing
+ * outside of `in` is touched. */
 AVX2 static size_t avx2_encode(char *out, const unsigned char *in, size_t length)
 {
-    unsigned char head[28] = {0};
+    const __m256i spread = avx2_spread_at(4);
     size_t whole = length / 3 * 3;
-    for (size_t i = 0; i < 24; i++) {
-        head[4 + i] = in[i]; /* the first step has nothing in front of it */
-    }
-    avx2_step(out, head + 4, head + 16);
     size_t done = 24;
+    avx2_step(out, in, avx2_spread_at(0));
     for (; whole - done >= 24; done += 24) {
-        avx2_step(out + done / 3 * 4, in + done, in + done + 12);
+        avx2_step(out + done / 3 * 4, in + done - 4, spread);
     }
     if (done < whole) {
         /* the last 24 bytes; those that were done already become the same letters */
         size_t last = whole - 24;
-        avx2_step(out + last / 3 * 4, in + last, in + last + 12);
+        avx2_step(out + last / 3 * 4, in + last - 4, spread);
     }
     return whole;
 }

@@ -189,6 +189,153 @@ static void fields_by_name(void **state)
     check_refused(message, "Resent-To: no address is given");
 }
 
+static void check_whole(tidymail_message *message, const char *wanted)
+{
+    tidymail_source source;
+    size_t length = 0;
+    assert_int_equal(tdm_message_prepare(message, &env), TIDYMAIL_OK);
+    assert_int_equal(tdm_message_open_source(message, &source), TIDYMAIL_OK);
+    char *bytes = read_source(&source, 7, &length);
+    source.release(source.context);
+    assert_non_null(bytes);
+    if (strncmp(bytes, wanted, strlen(wanted)) != 0) {
+        fail_msg("%s\n%s", wanted, bytes);
+    }
+    free(bytes);
+}
+
+static void sent_once_more(void **state)
+{
+    (void)state;
+    static const char raw[] = "From: x@y.z\nTo: broken\n\nhello";
+    static const char block[] =
+        "Resent-Date: Sun, 9 Sep 2001 01:46:40 +0000\r\nResent-From: C <c@d.e>\r\n"
+        "Resent-To: f@g.h, I <i@j.k>\r\n"
+        "Resent-Message-ID: <r.01020300000000000000000000000000@d.e>\r\n";
+    char wanted[500];
+    tidymail_message *message = tidymail_message_new();
+    tidymail_message_set_raw(message, raw, strlen(raw));
+    tidymail_message_set_resent(message, "C <c@d.e>", "f@g.h, I <i@j.k>");
+    snprintf(wanted, sizeof(wanted), "%s%s", block, "From: x@y.z\r\nTo: broken\r\n\r\nhello\r\n");
+    check_whole(message, wanted);
+    assert_string_equal(tdm_message_envelope_from(message), "c@d.e");
+    assert_int_equal(tdm_message_recipient_count(message), 2);
+    assert_string_equal(tdm_message_recipients(message)[1], "i@j.k");
+    assert_int_equal(tdm_message_is_8bit(message), 0);
+    tidymail_message_set_resent(message, "c@d.e", "\xc3\xa4@g.h");
+    assert_int_equal(tdm_message_prepare(message, &env), TIDYMAIL_OK);
+    assert_int_equal(tdm_message_is_8bit(message), 1);
+    assert_int_equal(tdm_message_needs_utf8(message), 1);
+    tidymail_message_add_envelope_to(message, "l@m.n");
+    assert_int_equal(tdm_message_prepare(message, &env), TIDYMAIL_OK);
+    assert_string_equal(tdm_message_recipients(message)[0], "l@m.n");
+    tidymail_message_free(message);
+    message = begun(NULL);
+    tidymail_message_set_resent(message, "C <c@d.e>", "f@g.h, I <i@j.k>");
+    snprintf(wanted, sizeof(wanted), "%sDate: ", block);
+    check_whole(message, wanted);
+    tidymail_message_free(message);
+    message = begun(NULL);
+    tidymail_message_set_resent(message, "c@d.e", "");
+    check_refused(message, "Resent-To: no address is given");
+    message = begun(NULL);
+    tidymail_message_set_resent(message, "c@d.e, f@g.h", "a@b.c");
+    check_refused(message, "Resent-From: this is a list, call once for each address at offset 5");
+}
+
+static int set_header_value(tidymail_message *message, const char *text)
+{
+    return tidymail_message_add_header(message, "X-Test", text);
+}
+
+static int set_header_name(tidymail_message *message, const char *text)
+{
+    return tidymail_message_add_header(message, text, "value");
+}
+
+static int set_reply(tidymail_message *message, const char *text)
+{
+    return tidymail_message_set_reply(message, text, NULL);
+}
+
+static int set_unsubscribe_https(tidymail_message *message, const char *text)
+{
+    return tidymail_message_set_list_unsubscribe(message, text, NULL, 1);
+}
+
+static int set_unsubscribe_mailto(tidymail_message *message, const char *text)
+{
+    return tidymail_message_set_list_unsubscribe(message, NULL, text, 0);
+}
+
+static int set_resent_from(tidymail_message *message, const char *text)
+{
+    return tidymail_message_set_resent(message, text, "a@b.c");
+}
+
+static int set_resent_to(tidymail_message *message, const char *text)
+{
+    return tidymail_message_set_resent(message, "a@b.c", text);
+}
+
+/* Every text that goes into a header, with every control character at every place of a good value:
+ * refused, with the field and the offset of that character. */
+static void injection(void **state)
+{
+    (void)state;
+    static const struct {
+        int (*set)(tidymail_message *message, const char *text);
+        const char *field;
+        const char *good;
+    } cases[] = {
+        {tidymail_message_set_from, "From", "Ann <a@b.c>"},
+        {tidymail_message_add_to, "To", "\"A b\" <a@b.c> (x)"},
+        {tidymail_message_add_cc, "Cc", "Team: a@b.c, d@e.f;"},
+        {tidymail_message_add_bcc, "Bcc", "a@b.c"},
+        {tidymail_message_add_reply_to, "Reply-To", "a@[192.0.2.1]"},
+        {tidymail_message_set_subject, "Subject", "a subject"},
+        {tidymail_message_set_envelope_from, "envelope sender", "a@b.c"},
+        {tidymail_message_add_envelope_to, "envelope recipient", "a@b.c"},
+        {set_header_name, "header name", "X-Test"},
+        {set_header_value, "X-Test", "a value"},
+        {set_reply, "In-Reply-To", "<a@b.c>"},
+        {set_unsubscribe_https, "List-Unsubscribe", "https://example.org/u"},
+        {set_unsubscribe_mailto, "List-Unsubscribe", "mailto:a@b.c"},
+        {tidymail_message_set_auto_submitted, "Auto-Submitted", "auto-replied"},
+        {tidymail_message_set_importance, "Importance", "high"},
+        {tidymail_message_request_read_receipt, "Disposition-Notification-To", "A <a@b.c>"},
+        {set_resent_from, "Resent-From", "A <a@b.c>"},
+        {set_resent_to, "Resent-To", "a@b.c, D <e@f.g>"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t length = strlen(cases[i].good);
+        tidymail_message *message = tidymail_message_new();
+        assert_int_equal(cases[i].set(message, cases[i].good), TIDYMAIL_OK);
+        for (size_t at = 0; at <= length; at++) {
+            for (int c = 1; c < 0x80; c = c == 0x1f ? 0x7f : c + 1) {
+                char text[64];
+                char begin[64];
+                char end[32];
+                snprintf(text, sizeof(text), "%.*s%c%s", (int)at, cases[i].good, c,
+                         cases[i].good + at);
+                snprintf(begin, sizeof(begin), "%s: ", cases[i].field);
+                snprintf(end, sizeof(end), " at offset %zu", at);
+                tidymail_message_reset(message);
+                int kind = cases[i].set(message, text);
+                const char *words = tidymail_error_message(tidymail_message_error(message));
+                size_t words_length = strlen(words);
+                if (kind != TIDYMAIL_KIND_MESSAGE || strncmp(words, begin, strlen(begin)) != 0 ||
+                    words_length < strlen(end) ||
+                    strcmp(words + words_length - strlen(end), end) != 0) {
+                    fail_msg("%s: byte %d at %zu of %s: %s", cases[i].field, c, at, cases[i].good,
+                             words);
+                }
+            }
+        }
+        tidymail_message_free(message);
+    }
+}
+
 static int once(const tidymail_allocator *allocator, const struct fail_alloc *fails, void *context)
 {
     (void)context;
@@ -198,7 +345,8 @@ static int once(const tidymail_allocator *allocator, const struct fail_alloc *fa
     tidymail_message_set_list_unsubscribe(message, "https://x", "mailto:a@b.c", 1);
     tidymail_message_set_importance(message, "low");
     tidymail_message_request_read_receipt(message, "a@b.c");
-    tidymail_message_add_header(message, "Resent-To", "a@b.c");
+    tidymail_message_add_header(message, "Errors-To", "a@b.c");
+    tidymail_message_set_resent(message, "a@b.c", "d@e.f, G <h@i.j>");
     int kind = tdm_message_prepare(message, &env);
     int wrong = fails->failures > 0 ? kind != TIDYMAIL_KIND_LOCAL : kind != TIDYMAIL_OK;
     tidymail_message_free(message);
@@ -220,6 +368,7 @@ int main(void)
         cmocka_unit_test(groups),         cmocka_unit_test(replies),
         cmocka_unit_test(unsubscribing),  cmocka_unit_test(single_words),
         cmocka_unit_test(fields_by_name), cmocka_unit_test(short_of_memory),
+        cmocka_unit_test(sent_once_more), cmocka_unit_test(injection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

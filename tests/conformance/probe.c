@@ -1,0 +1,252 @@
+/*
+ * probe.c: what the scripts of tests/conformance ask the library. A line on standard input is a command
+ * and its arguments in base64, with tabs between them; the answer is a line "ok" or "error" and what
+ * belongs to it in the same form. Arguments hold no NUL, since texts of the API end there.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tidymail/tidymail.h>
+
+#include "message/message_data.h"
+#include "message/parameter.h"
+#include "read_source.h"
+#include "util/base64.h"
+#include "util/quoted_printable.h"
+
+#define PROBE_ARGUMENTS_MAX 200
+
+struct probe {
+    struct tdm_buf arguments[PROBE_ARGUMENTS_MAX];
+    size_t count;
+};
+
+static const char *probe_text(const struct probe *probe, size_t index)
+{
+    return index < probe->count ? tdm_buf_text(&probe->arguments[index]) : "";
+}
+
+static void probe_put(const void *bytes, size_t length)
+{
+    struct tdm_buf encoded;
+    tdm_buf_init(&encoded, NULL, SIZE_MAX / 4);
+    tdm_base64_encode(&encoded, bytes, length);
+    printf("\t%s", tdm_buf_text(&encoded));
+    tdm_buf_clear(&encoded);
+}
+
+static void probe_put_text(const char *text)
+{
+    probe_put(text, strlen(text));
+}
+
+static void probe_refused(const char *words)
+{
+    printf("error");
+    probe_put_text(words);
+}
+
+/* addresses FLAGS TEXT: name, addr-spec, domain and group of each. */
+static void probe_addresses(const struct probe *probe)
+{
+    tidymail_address_list *list =
+        tidymail_address_list_parse(probe_text(probe, 2), atoi(probe_text(probe, 1)));
+    if (tidymail_address_list_error(list) != NULL) {
+        probe_refused(tidymail_error_message(tidymail_address_list_error(list)));
+    } else {
+        printf("ok");
+        for (size_t i = 0; i < tidymail_address_list_count(list); i++) {
+            probe_put_text(tidymail_address_list_name(list, i));
+            probe_put_text(tidymail_address_list_spec(list, i));
+            probe_put_text(tidymail_address_list_domain(list, i));
+            probe_put_text(tidymail_address_list_group(list, i));
+        }
+    }
+    tidymail_address_list_free(list);
+}
+
+/* field NAME FLAGS TEXT: the addresses as a header field. */
+static void probe_field(const struct probe *probe)
+{
+    tidymail_address_list *list =
+        tidymail_address_list_parse(probe_text(probe, 3), atoi(probe_text(probe, 2)));
+    if (tidymail_address_list_error(list) != NULL) {
+        probe_refused(tidymail_error_message(tidymail_address_list_error(list)));
+    } else {
+        printf("ok");
+        probe_put_text(tidymail_address_list_field(list, probe_text(probe, 1)));
+    }
+    tidymail_address_list_free(list);
+}
+
+static void probe_attach(const struct probe *probe, size_t index, tidymail_message *message)
+{
+    tidymail_attachment attachment = TIDYMAIL_ATTACHMENT_INIT;
+    const char *name = probe_text(probe, index);
+    const char *type = probe_text(probe, index + 1);
+    attachment.name = name[0] != '\0' ? name : NULL;
+    attachment.type = type[0] != '\0' ? type : "application/octet-stream";
+    attachment.bytes = probe_text(probe, index + 2);
+    attachment.length = index + 2 < probe->count ? probe->arguments[index + 2].length : 0;
+    tdm_message_add_attachment(message, &attachment);
+}
+
+/* message (SETTER TEXT | header NAME TEXT | unsubscribe HTTPS MAILTO | attach NAME TYPE BYTES)...: the
+ * finished message. */
+static void probe_message(const struct probe *probe)
+{
+    static const struct {
+        const char *name;
+        int (*set)(tidymail_message *message, const char *text);
+    } setters[] = {
+        {"from", tidymail_message_set_from},
+        {"to", tidymail_message_add_to},
+        {"cc", tidymail_message_add_cc},
+        {"bcc", tidymail_message_add_bcc},
+        {"reply_to", tidymail_message_add_reply_to},
+        {"subject", tidymail_message_set_subject},
+        {"text", tidymail_message_set_text},
+        {"html", tidymail_message_set_html},
+        {"calendar", tidymail_message_set_calendar},
+    };
+    tidymail_message *message = tidymail_message_new();
+    for (size_t i = 1; i < probe->count;) {
+        const char *name = probe_text(probe, i++);
+        if (strcmp(name, "header") == 0) {
+            tidymail_message_add_header(message, probe_text(probe, i), probe_text(probe, i + 1));
+            i += 2;
+        } else if (strcmp(name, "unsubscribe") == 0) {
+            const char *mailto_url = probe_text(probe, i + 1);
+            tidymail_message_set_list_unsubscribe(message, probe_text(probe, i),
+                                                  mailto_url[0] != '\0' ? mailto_url : NULL, 1);
+            i += 2;
+        } else if (strcmp(name, "attach") == 0) {
+            probe_attach(probe, i, message);
+            i += 3;
+        } else {
+            for (size_t k = 0; k < sizeof(setters) / sizeof(setters[0]); k++) {
+                if (strcmp(name, setters[k].name) == 0) {
+                    setters[k].set(message, probe_text(probe, i));
+                }
+            }
+            i++;
+        }
+    }
+    tidymail_source source;
+    char *bytes = NULL;
+    size_t length = 0;
+    if (tidymail_message_open(message, &source) == TIDYMAIL_OK) {
+        bytes = read_source(&source, 4096, &length);
+        source.release(source.context);
+    }
+    if (bytes != NULL) {
+        printf("ok");
+        probe_put(bytes, length);
+    } else {
+        probe_refused(tidymail_error_message(tidymail_message_error(message)));
+    }
+    free(bytes);
+    tidymail_message_free(message);
+}
+
+/* parameters FIELD VALUE COMPATIBLE (NAME TEXT)...: a header field. */
+static void probe_parameters(const struct probe *probe)
+{
+    struct tdm_parameter parameters[PROBE_ARGUMENTS_MAX / 2];
+    struct tdm_buf out;
+    size_t count = 0;
+    for (size_t i = 4; i + 1 < probe->count; i += 2) {
+        parameters[count].name = probe_text(probe, i);
+        parameters[count].value = probe_text(probe, i + 1);
+        parameters[count++].compatible = atoi(probe_text(probe, 3));
+    }
+    tdm_buf_init(&out, NULL, SIZE_MAX / 4);
+    tdm_header_add_parameters(&out, probe_text(probe, 1), probe_text(probe, 2), parameters, count);
+    printf("ok");
+    probe_put(tdm_buf_text(&out), out.length);
+    tdm_buf_clear(&out);
+}
+
+/* type TEXT: the type, then names and values. */
+static void probe_type(const struct probe *probe)
+{
+    struct tdm_content_type type;
+    struct tdm_parameter_error error = {0, NULL};
+    if (tdm_content_type_parse(&tdm_allocator_default, probe_text(probe, 1), &type, &error) != 0) {
+        probe_refused(error.reason != NULL ? error.reason : "out of memory");
+        return;
+    }
+    printf("ok");
+    probe_put_text(type.type);
+    for (size_t i = 0; i < type.count; i++) {
+        probe_put_text(type.names[i]);
+        probe_put_text(type.values[i]);
+    }
+    tdm_content_type_clear(&tdm_allocator_default, &type);
+}
+
+/* quoted-printable TEXT, base64 BYTES: what stands in the message. */
+static void probe_encoded(const struct probe *probe, int use_base64)
+{
+    const struct tdm_buf *in = &probe->arguments[1];
+    struct tdm_buf out;
+    size_t taken = 0;
+    tdm_buf_init(&out, NULL, SIZE_MAX / 4);
+    if (use_base64) {
+        tdm_base64_encode(&out, tdm_buf_text(in), in->length);
+    } else if (tdm_buf_reserve(&out, tdm_qp_max(in->length) + 1) == 0) {
+        struct tdm_qp qp = {0};
+        out.length = tdm_qp_encode(&qp, tdm_buf_text(in), in->length, 1, out.data, &taken);
+    }
+    printf("ok");
+    probe_put(tdm_buf_text(&out), out.length);
+    tdm_buf_clear(&out);
+}
+
+static void probe_answer(const struct probe *probe)
+{
+    const char *command = probe_text(probe, 0);
+    if (strcmp(command, "addresses") == 0) {
+        probe_addresses(probe);
+    } else if (strcmp(command, "field") == 0) {
+        probe_field(probe);
+    } else if (strcmp(command, "message") == 0) {
+        probe_message(probe);
+    } else if (strcmp(command, "parameters") == 0) {
+        probe_parameters(probe);
+    } else if (strcmp(command, "type") == 0) {
+        probe_type(probe);
+    } else if (strcmp(command, "quoted-printable") == 0 || strcmp(command, "base64") == 0) {
+        probe_encoded(probe, command[0] == 'b');
+    } else {
+        probe_refused("no such command");
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+int main(void)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    while ((length = getline(&line, &size, stdin)) > 0) {
+        struct probe probe = {.count = 0};
+        line[strcspn(line, "\n")] = '\0';
+        for (char *word = line; word != NULL && probe.count < PROBE_ARGUMENTS_MAX;) {
+            char *end = strchr(word, '\t');
+            size_t word_length = end != NULL ? (size_t)(end - word) : strlen(word);
+            struct tdm_buf *argument = &probe.arguments[probe.count++];
+            tdm_buf_init(argument, NULL, SIZE_MAX / 4);
+            tdm_base64_decode(argument, word, word_length);
+            word = end != NULL ? end + 1 : NULL;
+        }
+        probe_answer(&probe);
+        for (size_t i = 0; i < probe.count; i++) {
+            tdm_buf_clear(&probe.arguments[i]);
+        }
+    }
+    free(line);
+    return 0;
+}
