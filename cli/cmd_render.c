@@ -14,6 +14,7 @@
 
 static const struct cli_option_group render_groups[] = {
     {"Message", message_options, 0},
+    {"More of it (--help=all, docs/messages.md)", message_more_options, 1},
     {NULL, NULL, 0},
 };
 

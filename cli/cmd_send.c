@@ -33,6 +33,7 @@ static const struct cli_option_group send_groups[] = {
     {"Options of the URL, as --NAME VALUE; they beat the URL's (--help=all)",
      transport_option_names, 1},
     {"Message", message_options, 0},
+    {"More of it (--help=all, docs/messages.md)", message_more_options, 1},
     {"What to ask the server for (--help=all says more)", envelope_options, 1},
     {"Result", send_result, 0},
     {NULL, NULL, 0},

@@ -7,6 +7,8 @@
 #include "args.h"
 
 extern const struct cli_option message_options[];
+/* Those that --help shows by name only. */
+extern const struct cli_option message_more_options[];
 
 /* Refuses what cannot go together, before any file is read; 0 or -1. With `envelope` a sender and a
  * recipient must be given (or --eml, which has them). */

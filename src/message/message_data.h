@@ -184,15 +184,6 @@ int tdm_check_text(struct tidymail_error *error, const char *field, const char *
 /* Parses one mailbox for a field. */
 int tdm_message_parse_mailbox(tidymail_message *message, const char *field, const char *text,
                               struct tdm_mailbox *mailbox);
-/* Fills `header` in from all that is set. */
-int tdm_message_render_header(tidymail_message *message);
-/* Frees all that is a part. */
-void tdm_message_clear_parts(tidymail_message *message);
-/* Is what the parts make a body? Makes flowed_text, and the boundary one that is in no part. */
-int tdm_message_prepare_parts(tidymail_message *message);
-/* Chains the segments of header and parts, in the form for `carry`; 0, or -1: out of memory. */
-struct tdm_writer;
-int tdm_message_chain(tidymail_message *message, int carry, struct tdm_writer *writer);
 /* Appends the members of a group to `list`; TDM_NO_GROUP where the text is none. */
 #define TDM_NO_GROUP (-1)
 int tdm_message_add_group(tidymail_message *message, struct tdm_mailbox_list *list,
@@ -208,6 +199,15 @@ size_t tdm_message_id_length(const char *text, size_t *bad);
 void tdm_field_render_all(struct tdm_buf *out, const tidymail_message *message);
 /* The Resent- block (RFC 5322 3.6.6); nothing where the message is not sent once more. */
 void tdm_resent_render(struct tdm_buf *out, const tidymail_message *message);
+/* Fills `header` in from all that is set; of a ready-made message only what comes in front of it. */
+int tdm_message_render_header(tidymail_message *message);
+/* Frees all that is a part. */
+void tdm_message_clear_parts(tidymail_message *message);
+/* Is what the parts make a body? Makes flowed_text, and the boundary one that is in no part. */
+int tdm_message_prepare_parts(tidymail_message *message);
+/* Chains the segments of header and parts, in the form for `carry`; 0, or -1: out of memory. */
+struct tdm_writer;
+int tdm_message_chain(tidymail_message *message, int carry, struct tdm_writer *writer);
 /* Fills raw_from and raw_recipients in, as far as the envelope is not given. */
 int tdm_message_read_raw_envelope(tidymail_message *message);
 

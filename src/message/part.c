@@ -156,6 +156,8 @@ static void part_look(tidymail_part *part, int exact)
     if (part_type_starts(part, "multipart/")) {
         part_fail(part, "content type",
                   "a multipart has parts, use tidymail_part_new_multipart and tidymail_part_add");
+    } else if (part_parameter(part, "boundary") != NULL) {
+        part_fail(part, "content type", "a boundary is for multiparts, tidymail chooses it");
     } else if (part->stream != NULL) {
         part->leaf = part_is_message(part) ? TDM_LEAF_MESSAGE : TDM_LEAF_BINARY;
     } else if (part_is_message(part)) {

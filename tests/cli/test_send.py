@@ -257,7 +257,7 @@ USAGE = [
     (("send", "--json", "--url", "memory:", "--eml", "-", "--subject", "x"),
      "--eml and --subject cannot go together"),
     (("send", "--json", "--url", "memory:", "--header", "no colon"), "--header has no colon"),
-    (("send", "--json", "--attach", "x"), "unknown option --attach"),
+    (("send", "--json", "--attached", "x"), "unknown option --attached"),
     (("sned", "--json"), "unknown command"),
 ]
 
@@ -500,7 +500,7 @@ def test_help_fits_a_screen(words):
     done = tidymail(*words)
     assert done.status == 0 and done.err == ""
     lines = done.out.splitlines()
-    assert lines[0].startswith("usage: tidymail") and len(lines) <= 40
+    assert lines[0].startswith("usage: tidymail") and len(lines) <= 44
     assert max(len(line) for line in lines) <= 90
 
 

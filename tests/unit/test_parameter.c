@@ -48,7 +48,7 @@ static void written(void **state)
         {"=?utf-8?Q?a?=", 0,
          "Content-Type: text/plain; name*=utf-8''%3D%3Futf-8%3FQ%3Fa%3F%3D\r\n"},
         {"a\r\nBcc: x", 0, "Content-Type: text/plain; name*=utf-8''a%0D%0ABcc%3A%20x\r\n"},
-        {"'%*", 0, "Content-Type: text/plain; name='%*\r\n"},
+        {"'%*", 0, "Content-Type: text/plain; name=\"'%*\"\r\n"},
         {FIFTY, 0, "Content-Type: text/plain;\r\n name=" FIFTY "\r\n"},
         {FIFTY FIFTY, 0,
          "Content-Type: text/plain;\r\n name*0*=utf-8''" FIFTY
