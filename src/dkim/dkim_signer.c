@@ -8,6 +8,8 @@
 #include "util/str.h"
 
 #define SIGNER_TEXT_MAX 4096
+#define SIGNER_FIELD_MAX 76
+#define SIGNER_IDENTITY_MAX 320
 #define SIGNER_LABEL_MAX 63
 #define SIGNER_NAME_MAX 253
 #define SIGNER_RSA_BITS 1024 /* RFC 8301 3.2 */
@@ -75,8 +77,8 @@ static int signer_check_identity(const struct tdm_dkim_wish *wish, struct tidyma
     if (at == NULL) {
         return signer_fail(error, "identity", "it has no @");
     }
-    if (strlen(text) > SIGNER_TEXT_MAX / 4) {
-        return signer_fail(error, "identity", "longer than 1024 bytes");
+    if (strlen(text) > SIGNER_IDENTITY_MAX) {
+        return signer_fail(error, "identity", "longer than 320 bytes");
     }
     return signer_is_within(at + 1, wish->domain)
                ? 0
@@ -94,8 +96,10 @@ static int signer_check_headers(const char *text, struct tidymail_error *error)
     size_t start = 0;
     for (size_t i = 0;; i++) {
         if (text[i] == ':' || text[i] == '\0') {
-            if (i == start) {
-                return signer_fail_at(error, "headers", "an empty name", i);
+            if (i == start || i - start > SIGNER_FIELD_MAX) {
+                return signer_fail_at(error, "headers",
+                                      i == start ? "an empty name" : "a name longer than 76 bytes",
+                                      start);
             }
             if (tdm_equal_nocase_n(text + start, i - start, "DKIM-Signature")) {
                 return signer_fail_at(error, "headers", "a signature does not sign itself", start);

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <tidymail/tidymail.h>
 
 #include <tidymail/part.h>
@@ -227,7 +229,51 @@ static void give_part_header_value(tidymail_message *message, const char *text)
     tidymail_message_set_body(message, part);
 }
 
+/* A signature; the key is made once. */
+static void give_dkim(tidymail_message *message, tidymail_dkim_options options)
+{
+    static char pem[512];
+    if (pem[0] == '\0') {
+        EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+        BIO *bio = BIO_new(BIO_s_mem());
+        PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
+        int length = BIO_read(bio, pem, sizeof(pem) - 1);
+        pem[length > 0 ? length : 0] = '\0';
+        BIO_free(bio);
+        EVP_PKEY_free(key);
+    }
+    options.struct_size = sizeof(options);
+    options.domain = options.domain != NULL ? options.domain : "example.com";
+    options.selector = options.selector != NULL ? options.selector : "s1";
+    options.key_pem = pem;
+    tidymail_message_add_dkim(message, &options);
+}
+
+static void give_dkim_domain(tidymail_message *message, const char *text)
+{
+    give_dkim(message, (tidymail_dkim_options){.domain = text});
+}
+
+static void give_dkim_selector(tidymail_message *message, const char *text)
+{
+    give_dkim(message, (tidymail_dkim_options){.selector = text});
+}
+
+static void give_dkim_identity(tidymail_message *message, const char *text)
+{
+    give_dkim(message, (tidymail_dkim_options){.identity = text});
+}
+
+static void give_dkim_headers(tidymail_message *message, const char *text)
+{
+    give_dkim(message, (tidymail_dkim_options){.headers = text});
+}
+
 static const struct injection_row injection_rows[] = {
+    {"DKIM domain", give_dkim_domain, "exam", "ple.com", AT_BYTE, 0},
+    {"DKIM selector", give_dkim_selector, "s", "1", AT_BYTE, 0},
+    {"DKIM identity", give_dkim_identity, "jo", "e@example.com", AT_BYTE, 0},
+    {"DKIM headers", give_dkim_headers, "from:t", "o", AT_BYTE, 0},
     {"From", give_from, "ann@exam", "ple.org", AT_BYTE, 0},
     {"From", give_from, "Ann ", "Smith <ann@example.org>", AT_BYTE, 0},
     {"From", give_from, "\"Ann ", "Smith\" <ann@example.org>", AT_BYTE, 0},

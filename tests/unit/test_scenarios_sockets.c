@@ -27,6 +27,7 @@ static const char *const together[] = {
     "body/250-before-the-end.scn",
     "body/451-before-the-end.scn",
     "body/552-before-the-end.scn",
+    "body/554-before-the-end-under-tls.scn",
     "body/closed.scn",
     "body/reset.scn",
     "greeting/reset.scn", /* the reset may come while connecting */
