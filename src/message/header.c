@@ -48,6 +48,20 @@ static void header_piece(struct header_fold *fold, const char *blanks, size_t bl
     fold->column += blank_count + length;
 }
 
+/* Of a word in base64 with others behind it: the longest beginning (whole characters, half of it at
+ * least) that needs no padding, for some readers join such words before they decode them, and stop at
+ * the first '='. All of it where there is none. */
+static size_t header_without_padding(const char *text, size_t length)
+{
+    for (size_t shorter = length; shorter > length / 2; shorter--) {
+        int is_whole = shorter == length || ((unsigned char)text[shorter] & 0xC0) != 0x80;
+        if (is_whole && shorter % 3 == 0) {
+            return shorter;
+        }
+    }
+    return length;
+}
+
 /* Text as encoded-words, behind `blanks`. Between two of them a reader drops the blank (RFC 2047
  * 6.2), so all blanks inside the text are encoded. */
 static void header_encoded(struct header_fold *fold, const char *blanks, size_t blank_count,
@@ -68,6 +82,9 @@ static void header_encoded(struct header_fold *fold, const char *blanks, size_t 
         /* A short rest of a line is left alone: a character takes up to 12. */
         if (fits == 0 || (fits < length - done && room < 20)) {
             fits = tdm_encoded_word_fitting(text + done, length - done, most, use_q);
+        }
+        if (!use_q && fits < length - done) {
+            fits = header_without_padding(text + done, fits);
         }
         tdm_buf_reset(&word);
         tdm_encoded_word_add(&word, text + done, fits, use_q);
