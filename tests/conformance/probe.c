@@ -9,6 +9,7 @@
 
 #include <tidymail/tidymail.h>
 
+#include "dkim/dkim_canonical.h"
 #include "message/message_data.h"
 #include "message/parameter.h"
 #include "read_source.h"
@@ -45,6 +46,33 @@ static void probe_refused(const char *words)
 {
     printf("error");
     probe_put_text(words);
+}
+
+static void probe_collect(void *context, const char *bytes, size_t length)
+{
+    tdm_buf_add(context, bytes, length);
+}
+
+/* dkim-body FORM BODY, dkim-field FORM FIELD: as it is hashed; FORM is simple or relaxed. */
+static void probe_dkim(const struct probe *probe, int is_body)
+{
+    int relaxed = strcmp(probe_text(probe, 1), "relaxed") == 0;
+    size_t length = probe->count > 2 ? probe->arguments[2].length : 0;
+    struct tdm_buf out;
+    struct tdm_dkim_body body;
+    tdm_buf_init(&out, NULL, SIZE_MAX / 4);
+    if (is_body) {
+        tdm_dkim_body_init(&body, relaxed ? TDM_DKIM_RELAXED : TDM_DKIM_SIMPLE, probe_collect,
+                           &out);
+        tdm_dkim_body_feed(&body, probe_text(probe, 2), length);
+        tdm_dkim_body_end(&body);
+    } else {
+        tdm_dkim_field(&out, relaxed ? TDM_DKIM_RELAXED : TDM_DKIM_SIMPLE, probe_text(probe, 2),
+                       length, 1);
+    }
+    printf("ok");
+    probe_put(tdm_buf_text(&out), out.length);
+    tdm_buf_clear(&out);
 }
 
 /* addresses FLAGS TEXT: name, addr-spec, domain and group of each. */
@@ -219,6 +247,8 @@ static void probe_answer(const struct probe *probe)
         probe_type(probe);
     } else if (strcmp(command, "quoted-printable") == 0 || strcmp(command, "base64") == 0) {
         probe_encoded(probe, command[0] == 'b');
+    } else if (strcmp(command, "dkim-body") == 0 || strcmp(command, "dkim-field") == 0) {
+        probe_dkim(probe, command[5] == 'b');
     } else {
         probe_refused("no such command");
     }
