@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def check_result(result):
         assert "\n" not in result["error"]["message"]
 
 
+def default_signals():
+    """What nohup or a shell's & ignores is not ignored by what is started here."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Done:
     """A command that ended."""
 
@@ -87,7 +94,8 @@ class Server:
         self.store = Path(store) if store else None
         keep = ("--store", str(store)) if store else ()
         self.process = subprocess.Popen([BINARY, "serve", "--listen", "127.0.0.1:0", *keep, *words],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        preexec_fn=default_signals)
         self.ready = self.process.stdout.readline().decode().rstrip("\n")
         if not self.ready.startswith("ready "):
             _, err = self.process.communicate(timeout=TIMEOUT)
