@@ -6,15 +6,22 @@
 #include <tidymail/tidymail.h>
 
 #include "commands.h"
+#include "envelope_options.h"
 #include "exit_code.h"
 #include "message_options.h"
 #include "output.h"
+#include "send_options.h"
+#include "transport_options.h"
 
 #define RENDER_PIECE (128 * 1024)
 
 static const struct cli_option_group render_groups[] = {
     {"Message", message_options, 0},
     {"More of it (--help=all, docs/messages.md)", message_more_options, 1},
+    {"Of the envelope: checked, they change nothing here", envelope_options, 1},
+    {"Taken so that send can be tried by changing one word, and not used", send_where, 1},
+    {"Options of the URL: not used either", transport_option_names, 1},
+    {"And these (--json: a failure as JSON)", send_result, 1},
     {NULL, NULL, 0},
 };
 
@@ -76,7 +83,8 @@ static int render_run(const struct cli_args *args, struct cli_failure *failure)
     }
     tidymail_message *message = tidymail_message_new();
     tidymail_source source;
-    if (message_options_apply(args, message, failure) == 0) {
+    if (message_options_apply(args, message, failure) == 0 &&
+        envelope_options_apply(args, message, failure) == 0) {
         if (tidymail_message_open(message, &source) != TIDYMAIL_OK) {
             render_refused(message, failure);
         } else {

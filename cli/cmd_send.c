@@ -13,16 +13,17 @@
 #include "exit_code.h"
 #include "message_options.h"
 #include "output.h"
+#include "send_options.h"
 #include "transport_options.h"
 
-static const struct cli_option send_where[] = {
+const struct cli_option send_where[] = {
     {"url", "URL", "where to; else the environment's TIDYMAIL_URL", 0},
     {"user", "U", "instead of the URL's user and password", 0},
     {"password", "P", "its password (others on this machine can see it)", 0},
     {NULL, NULL, NULL, 0},
 };
 
-static const struct cli_option send_result[] = {
+const struct cli_option send_result[] = {
     {"json", NULL, "the result as one JSON object", 0},
     {"trace", "FILE", "the session, live, on standard error or into FILE", CLI_OPTIONAL},
     {NULL, NULL, NULL, 0},

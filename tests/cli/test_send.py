@@ -523,7 +523,7 @@ def test_render_writes_what_is_sent(serve):
     (("--from", "ann@example.org", "--to", "nobody"), 65),
     (("--from", "ann@example.org", "--to", "b@example.org", "--text-file", "/nonexistent"), 66),
     (("--frm", "ann@example.org"), 64),
-    (("--url", "memory:"), 64),
+    (("--urls", "memory:"), 64),
 ])
 def test_render_has_the_same_exit_statuses(words, status):
     done = tidymail("render", *words)
@@ -540,3 +540,20 @@ def test_json_of_the_documented_shape_is_what_the_check_accepts():
         spoil(bad)
         with pytest.raises(AssertionError):
             check_result(bad)
+
+
+def test_render_takes_every_option_of_send():
+    """So that `send` can be tried by changing one word; what it checks, this checks too."""
+    words = ("--from", "a@example.org", "--to", "b@example.org", "--text", "x")
+    plain = tidymail("render", *words)
+    more = tidymail("render", *words, "--url", "smtp://u:p@host", "--tls", "none", "--trace",
+                    "--json", "--dsn-notify", "NEVER", "--require-tls", "--timeout", "5")
+    assert plain.status == more.status == 0 and more.err == ""
+    drop = (b"Date:", b"Message-ID:")
+    assert ([line for line in plain.raw.splitlines() if not line.startswith(drop)]
+            == [line for line in more.raw.splitlines() if not line.startswith(drop)])
+    options = [set(re.findall(r"^  (--[a-z-]+)", tidymail(command, "--help=all").out, re.M))
+               for command in ("send", "render")]
+    assert options[0] <= options[1]
+    wrong = tidymail("render", *words, "--dsn-notify", "SOMETIMES")
+    assert wrong.status == 65 and "DSN notify" in wrong.err
