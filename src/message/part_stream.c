@@ -13,6 +13,7 @@ struct tdm_stream {
     const void *reader; /* who reads */
     int used;           /* it is not at its first byte */
     int ended;
+    int failed;    /* what was read before has been given, `words` come next */
     int64_t given; /* bytes since the first */
     int64_t size;  /* as announced when the reading began */
     char *words;   /* of the last failure; NULL: none, or no memory for them */
@@ -117,7 +118,7 @@ int tdm_stream_begin(struct tdm_stream *stream, const void *reader)
             return stream_fail_by_source(stream, "it cannot be read again from its beginning");
         }
     }
-    stream->used = stream->ended = 0;
+    stream->used = stream->ended = stream->failed = 0;
     stream->given = 0;
     stream->size = tdm_stream_size(stream);
     return 0;
@@ -132,11 +133,16 @@ ptrdiff_t tdm_stream_read(struct tdm_stream *stream, const void *reader, void *b
     if (stream->reader != reader) {
         return stream_fail(stream, "it was read by somebody else in between");
     }
+    if (stream->failed) {
+        return -1;
+    }
     while (filled < capacity && !stream->ended) {
         stream->used = 1;
         ptrdiff_t got = source->read(source->context, out + filled, capacity - filled);
         if (got < 0 || (size_t)got > capacity - filled) {
-            return stream_fail_by_source(stream, "a part of the message cannot be read");
+            stream->failed = 1;
+            stream_fail_by_source(stream, "a part of the message cannot be read");
+            return filled > 0 ? (ptrdiff_t)filled : -1;
         }
         filled += (size_t)got;
         stream->given += got;
@@ -150,6 +156,11 @@ ptrdiff_t tdm_stream_read(struct tdm_stream *stream, const void *reader, void *b
         }
     }
     return (ptrdiff_t)filled;
+}
+
+int tdm_stream_at_end(const struct tdm_stream *stream)
+{
+    return stream->ended;
 }
 
 const char *tdm_stream_error(const struct tdm_stream *stream)

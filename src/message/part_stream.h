@@ -30,10 +30,12 @@ int tdm_stream_is_spent(const struct tdm_stream *stream);
 int64_t tdm_stream_size(const struct tdm_stream *stream);
 /* `reader` (any address that is its own) reads from the first byte. 0, or -1. */
 int tdm_stream_begin(struct tdm_stream *stream, const void *reader);
-/* Fills the buffer unless the end comes first: fewer bytes than asked for are the last ones. -1 on
- * failure, also where the size that was announced is not kept. */
+/* Fills the buffer unless the end comes first, or a failure: what was read before it is given, then it
+ * is -1. So it is where the size that was announced is not kept. */
 ptrdiff_t tdm_stream_read(struct tdm_stream *stream, const void *reader, void *buffer,
                           size_t capacity);
+/* 1 where no byte is left. */
+int tdm_stream_at_end(const struct tdm_stream *stream);
 /* What failed. */
 const char *tdm_stream_error(const struct tdm_stream *stream);
 

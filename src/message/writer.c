@@ -171,7 +171,7 @@ static ptrdiff_t writer_take(struct tdm_writer *writer, struct writer_segment *s
         return -1;
     }
     *bytes = writer->room->in;
-    *last = (size_t)length < capacity;
+    *last = tdm_stream_at_end(segment->stream);
     return length;
 }
 
