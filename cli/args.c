@@ -15,7 +15,7 @@
 
 #define ARGS_NEAR_MAX 3
 #define ARGS_HELP_COLUMN 26
-#define ARGS_HELP_WIDTH 80
+#define ARGS_HELP_WIDTH 90
 
 /* --help belongs to every command. */
 static const struct cli_option args_help_option = {

@@ -22,13 +22,13 @@ const struct cli_option message_options[] = {
     {"bcc", "A", "recipient of a copy that nobody else sees", CLI_MANY},
     {"subject", "S", "the subject", 0},
     {"text", "T", "the text", 0},
-    {"html", "T", "the text as HTML", 0},
     {"attach", "F[;...]", "attach a file ;name=N ;type=T, - for standard input", CLI_MANY},
     {"eml", "F", "a ready-made message, - for standard input", 0},
     {NULL, NULL, NULL, 0},
 };
 
 const struct cli_option message_more_options[] = {
+    {"html", "T", "the text as HTML", 0},
     {"text-file", "F", "the text from a file, - for standard input", 0},
     {"html-file", "F", "the HTML from a file, - for standard input", 0},
     {"flowed", NULL, "long lines of the text flow (format=flowed)", 0},

@@ -500,7 +500,7 @@ def test_help_fits_a_screen(words):
     done = tidymail(*words)
     assert done.status == 0 and done.err == ""
     lines = done.out.splitlines()
-    assert lines[0].startswith("usage: tidymail") and len(lines) <= 44
+    assert lines[0].startswith("usage: tidymail") and len(lines) <= 40
     assert max(len(line) for line in lines) <= 90
 
 
