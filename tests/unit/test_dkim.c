@@ -10,28 +10,12 @@
 
 #include <cmocka.h>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <tidymail/tidymail.h>
 
 #include "dkim/dkim_canonical.h"
 #include "fail_alloc.h"
+#include "make_key.h"
 #include "read_source.h"
-
-static char key_pem[512];
-
-static int make_key(void **state)
-{
-    (void)state;
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    BIO *bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-    int length = BIO_read(bio, key_pem, sizeof(key_pem) - 1);
-    key_pem[length > 0 ? length : 0] = '\0';
-    BIO_free(bio);
-    EVP_PKEY_free(key);
-    return length > 0 ? 0 : -1;
-}
 
 static void put(void *context, const char *bytes, size_t length)
 {
@@ -101,6 +85,7 @@ static tidymail_message *message_new(const tidymail_allocator *allocator)
 static void refusals(void **state)
 {
     (void)state;
+    const char *key_pem = make_key();
     char pem_with_nothing[] = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     const struct {
         tidymail_dkim_options options;
@@ -154,7 +139,7 @@ static int sign(tidymail_message *message, const char *form)
     tidymail_dkim_options options = TIDYMAIL_DKIM_OPTIONS_INIT;
     options.domain = "gr\303\274n.example";
     options.selector = "s1";
-    options.key_pem = key_pem;
+    options.key_pem = make_key();
     options.canonicalization = form;
     return tidymail_message_add_dkim(message, &options);
 }
@@ -229,5 +214,5 @@ int main(void)
         cmocka_unit_test(the_stream_is_the_signatures_and_the_message),
         cmocka_unit_test(memory_may_fail_anywhere),
     };
-    return cmocka_run_group_tests(tests, make_key, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,12 +13,11 @@
 
 #include <cmocka.h>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <tidymail/tidymail.h>
 
 #include <tidymail/part.h>
 
+#include "make_key.h"
 #include "read_source.h"
 
 #define MARK "Injected"
@@ -229,23 +228,13 @@ static void give_part_header_value(tidymail_message *message, const char *text)
     tidymail_message_set_body(message, part);
 }
 
-/* A signature; the key is made once. */
+/* A signature. */
 static void give_dkim(tidymail_message *message, tidymail_dkim_options options)
 {
-    static char pem[512];
-    if (pem[0] == '\0') {
-        EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-        BIO *bio = BIO_new(BIO_s_mem());
-        PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-        int length = BIO_read(bio, pem, sizeof(pem) - 1);
-        pem[length > 0 ? length : 0] = '\0';
-        BIO_free(bio);
-        EVP_PKEY_free(key);
-    }
     options.struct_size = sizeof(options);
     options.domain = options.domain != NULL ? options.domain : "example.com";
     options.selector = options.selector != NULL ? options.selector : "s1";
-    options.key_pem = pem;
+    options.key_pem = make_key();
     tidymail_message_add_dkim(message, &options);
 }
 
