@@ -61,6 +61,36 @@ struct tdm_wishes {
     int priority;
 };
 
+/* A name and its value; `service` is whose option it is, NULL: of no one service. */
+struct tdm_service_pair {
+    char *service;
+    char *name;
+    char *value;
+};
+
+struct tdm_service_pairs {
+    struct tdm_service_pair *items;
+    size_t count;
+    size_t capacity;
+};
+
+/* What is asked of a mail service (tidymail/service.h), checked; texts are NULL and numbers 0 while
+ * not set. */
+struct tdm_service_wishes {
+    char **tags;
+    size_t tag_count;
+    size_t tag_capacity;
+    struct tdm_service_pairs metadata;
+    struct tdm_service_pairs options;
+    int track_opens; /* enum tidymail_tracking */
+    int track_clicks;
+    int64_t send_at; /* seconds since 1970 */
+    char *template_id;
+    char *template_values; /* JSON */
+    char *idempotency_key;
+    int sandbox;
+};
+
 /* Parts in the order in which they stand. */
 struct tdm_part_list {
     tidymail_part *first;
@@ -113,6 +143,7 @@ struct tidymail_message {
     struct tdm_mailbox envelope_from; /* spec "" is the null reverse-path */
     struct tdm_mailbox_list envelope_to;
     struct tdm_wishes wishes;
+    struct tdm_service_wishes service;
 
     int identified; /* these are chosen */
     char date[TDM_DATE_MAX];
@@ -169,6 +200,8 @@ int tdm_message_add_attachment(tidymail_message *message, const tidymail_attachm
 /* Between the files of this room. */
 
 void tdm_wishes_clear(const tidymail_allocator *allocator, struct tdm_wishes *wishes);
+void tdm_service_wishes_clear(const tidymail_allocator *allocator,
+                              struct tdm_service_wishes *wishes);
 
 /* Sticks an error of kind message that concerns one field; all return the kind that stuck. */
 int tdm_message_fail(tidymail_message *message, const char *field, const char *reason);
