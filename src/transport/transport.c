@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "transport/near.h"
+#include "util/near.h"
 #include "transport/transport_impl.h"
 #include "util/str.h"
 
