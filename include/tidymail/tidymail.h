@@ -7,7 +7,9 @@
 #include <tidymail/error.h>
 #include <tidymail/message.h>
 #include <tidymail/part.h>
+#include <tidymail/provider.h>
 #include <tidymail/report.h>
+#include <tidymail/service.h>
 #include <tidymail/smtp.h>
 #include <tidymail/source.h>
 #include <tidymail/transport.h>

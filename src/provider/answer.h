@@ -63,6 +63,8 @@ void tdm_answer_refuse_plain(const struct tdm_provider_job *job, const struct td
 size_t tdm_answer_recipient(const tidymail_report *report, const char *address);
 /* Seconds of Retry-After (RFC 9110 10.2.3: seconds, also fractions, or a date), -1: none. */
 int tdm_answer_retry_after(const struct tdm_http_response *response, int64_t now_s);
+/* Reads "Mon, 20 Dec 2021 20:33:21 GMT" (RFC 9110 5.6.7; UTC and +0000 too) at `text`; 0, or -1. */
+int tdm_http_date(const char *text, int64_t *unix_s);
 /* Seconds from a field with a unix time, or with seconds; -1: none. */
 int tdm_answer_reset(const struct tdm_http_response *response, const char *field, int is_unix,
                      int64_t now_s);

@@ -32,12 +32,11 @@ struct tdm_mail {
     const struct tdm_mailbox_list *cc;
     const struct tdm_mailbox_list *bcc;
     const struct tdm_mailbox_list *reply_to;
-    const char *subject;  /* "" where there is none */
-    const char *text;     /* NULL: none. Lines as the caller gave them */
-    const char *html;     /* NULL: none */
-    const char *calendar; /* NULL: none; its own */
-    char *calendar_own;
-    char *calendar_method;         /* "REQUEST"; NULL: none */
+    const char *subject;           /* "" where there is none */
+    const char *text;              /* NULL: none. Lines as the caller gave them */
+    const char *html;              /* NULL: none */
+    const char *calendar;          /* NULL: none */
+    const char *calendar_method;   /* "REQUEST" */
     struct tdm_mail_field *fields; /* its own; all but From, Sender, To, Cc, Bcc, Reply-To, Subject,
                                       Date, Message-ID (unless the caller set it) and MIME's */
     size_t field_count;
@@ -49,6 +48,8 @@ struct tdm_mail {
     size_t recipient_count;
     int has_envelope; /* the caller set reverse-path or recipients */
     int needs_raw;
+    /* Opens the finished message; the client has one that signs. */
+    int (*open_raw)(tidymail_message *message, tidymail_source *source);
     const struct tdm_service_wishes *service;
 };
 

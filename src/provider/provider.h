@@ -84,6 +84,7 @@ struct tdm_provider {
                   tidymail_report *report);
 };
 
+/* One in the file of each service; provider.c has the table. */
 extern const struct tdm_provider tdm_provider_mailgun;
 extern const struct tdm_provider tdm_provider_sendgrid;
 extern const struct tdm_provider tdm_provider_ses;
@@ -109,13 +110,26 @@ const struct tdm_provider *tdm_provider_at(size_t index);
 int tdm_capabilities_check(const struct tdm_capabilities *capabilities, const struct tdm_mail *mail,
                            int drop, void (*note)(void *context, const char *line), void *context,
                            struct tidymail_error *error);
+/* The part of it that concerns what is asked of the service, and needs no view of the message. */
+int tdm_capabilities_check_wishes(const struct tdm_capabilities *capabilities,
+                                  const struct tdm_service_wishes *wishes, int drop,
+                                  void (*note)(void *context, const char *line), void *context,
+                                  struct tidymail_error *error);
 /* 1 where the message asks for the feature and the service of the job has it. */
 int tdm_provider_wants(const struct tdm_provider_job *job, enum tdm_feature feature);
 /* 1 where the message asks for the feature. */
 int tdm_mail_uses(const struct tdm_mail *mail, enum tdm_feature feature);
+/* The same for what is asked of a service. */
+int tdm_wishes_use(const struct tdm_service_wishes *wishes, enum tdm_feature feature);
+const char *tdm_feature_words(enum tdm_feature feature);
 
 /* The value of a service's own option: the message's, else the URL's; NULL: not given. */
 const char *tdm_provider_option(const struct tdm_provider_job *job, const char *name);
+/* One option of a service, its name not ended by NUL: TIDYMAIL_OK where the service has it and the value
+ * is of its type; else an error of `kind`. */
+int tdm_service_option_check(const struct tdm_provider *provider, const char *name,
+                             size_t name_length, const char *value, int kind,
+                             struct tidymail_error *error);
 /* Checks the options that the message has for this service: an unknown name is an error that names
  * the near ones, a value of another type one that names the type. */
 int tdm_provider_check_options(const struct tdm_provider_job *job, struct tidymail_error *error);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "sasl/sasl.h"
-#include "transport/near.h"
+#include "util/near.h"
 #include "util/str.h"
 
 #include <tidymail/smtp.h>

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "transport/near.h"
 #include "transport/transport_impl.h"
+#include "util/near.h"
 #include "util/str.h"
 
 static const struct tdm_transport_ops *const transport_kinds[] = {

@@ -1,6 +1,6 @@
 /* near.h: the names that somebody who mistyped one may have meant. */
-#ifndef TDM_TRANSPORT_NEAR_H
-#define TDM_TRANSPORT_NEAR_H
+#ifndef TDM_UTIL_NEAR_H
+#define TDM_UTIL_NEAR_H
 
 #include "util/buf.h"
 

@@ -1,5 +1,5 @@
 /* near.c: optimal string alignment distance: insert, delete, replace, swap neighbours, one each. */
-#include "transport/near.h"
+#include "util/near.h"
 
 #include <string.h>
 
