@@ -112,6 +112,19 @@ static int args_read_option(struct cli_args *args, int count, char **words,
     return 2;
 }
 
+/* The option that an argument without a name belongs to; NULL: the command takes none. */
+static const struct cli_option *args_operand(const struct cli_command *command)
+{
+    for (const struct cli_option_group *group = command->groups; group->options != NULL; group++) {
+        for (const struct cli_option *option = group->options; option->name != NULL; option++) {
+            if ((option->flags & CLI_OPERAND) != 0) {
+                return option;
+            }
+        }
+    }
+    return NULL;
+}
+
 int args_parse(struct cli_args *args, const struct cli_command *command, int count, char **words,
                struct cli_failure *failure)
 {
@@ -124,6 +137,9 @@ int args_parse(struct cli_args *args, const struct cli_command *command, int cou
             i++;
         } else if (!options_end && strncmp(words[i], "--", 2) == 0) {
             i += args_read_option(args, count - i, words + i, failure);
+        } else if (args_operand(command) != NULL) {
+            args_add(args, args_operand(command), words[i], failure);
+            i++;
         } else {
             failure_usage(failure, "argument %d of %s belongs to no option", i + 1, command->name);
             i++;

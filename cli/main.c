@@ -10,7 +10,7 @@
 #include "output.h"
 
 static const struct cli_command *const main_commands[] = {&command_send, &command_render,
-                                                          &command_serve};
+                                                          &command_check, &command_serve};
 
 #define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))
 
