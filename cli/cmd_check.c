@@ -20,6 +20,7 @@ static const struct cli_option check_options[] = {
     {"password", "P", "its password (others on this machine can see it)", 0},
     {"from", "ADDRESS", "with --to: try MAIL and RCPT too, without a message", 0},
     {"to", "ADDRESS", "a recipient to try", CLI_MANY},
+    {"size", "BYTES", "how large the message will be: refused now where it is too large", 0},
     {"json", NULL, "the result as one JSON object", 0},
     {"trace", NULL, "the session behind the result, on standard error", 0},
     {NULL, NULL, NULL, 0},
@@ -229,6 +230,11 @@ static int check_run(const struct cli_args *args, struct cli_failure *failure)
     if (args_has(args, "from") && !args_has(args, "to")) {
         return failure_usage(failure, "--from needs --to: whom to try");
     }
+    const char *size = args_get(args, "size");
+    if (size != NULL && (size[0] == '\0' || strspn(size, "0123456789") != strlen(size) ||
+                         strlen(size) > 15 || !args_has(args, "to"))) {
+        return failure_usage(failure, "--size is a number of bytes, and needs --to");
+    }
     const char **to = calloc(args->count + 1, sizeof(*to));
     tidymail_transport_options transport = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
     tidymail_check_options options = TIDYMAIL_CHECK_OPTIONS_INIT;
@@ -238,6 +244,7 @@ static int check_run(const struct cli_args *args, struct cli_failure *failure)
             to[options.to_count++] = args->given[i].value;
         }
     }
+    options.size = size != NULL ? strtoll(size, NULL, 10) : 0;
     options.from = args_get(args, "from");
     options.to = to;
     options.transport = &transport;

@@ -29,6 +29,8 @@ typedef struct tidymail_check_options {
                               NULL with `to`: the null reverse-path */
     const char *const *to; /* NULL: the walk ends after the login */
     size_t to_count;
+    int64_t size; /* bytes of the message that is to be sent later: MAIL says it (RFC 1870);
+                              0: none */
     const tidymail_transport_options *transport; /* as for tidymail_transport_open; NULL: none */
     /* Called as each stage begins ("tls"), for a display that lives; may be NULL. */
     void (*progress)(void *context, const char *stage);
@@ -37,7 +39,7 @@ typedef struct tidymail_check_options {
 
 #define TIDYMAIL_CHECK_OPTIONS_INIT                                                                \
     {                                                                                              \
-        sizeof(tidymail_check_options), 0, 0, 0, 0, 0, 0                                           \
+        sizeof(tidymail_check_options), 0, 0, 0, 0, 0, 0, 0                                        \
     }
 
 /* Walks: resolve, connect (every address), greeting, ehlo, starttls, tls, ehlo2, auth, mail, rcpt,

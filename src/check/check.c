@@ -119,7 +119,7 @@ static int check_walk(tidymail_check *check, tidymail_transport *transport)
     }
     tdm_check_session_init(&session, &check->allocator, transport->clock.now_ms);
     session.check = check;
-    if (tdm_check_probe(&session, transport, options->from, options->to, options->to_count) != 0) {
+    if (tdm_check_probe(&session, transport, options) != 0) {
         return -1;
     }
     check->report = session.report;

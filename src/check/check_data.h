@@ -105,7 +105,7 @@ void tdm_check_session_clear(struct tdm_check_session *session);
 /* Runs a session up to its QUIT; session->report says how it ended. The transport is closed then, but
  * for what can be asked of its URL and options. -1: out of memory. */
 int tdm_check_probe(struct tdm_check_session *session, tidymail_transport *transport,
-                    const char *from, const char *const *to, size_t to_count);
+                    const tidymail_check_options *options);
 /* The text behind the code of a reply line, its code in *code (0: it is no reply). */
 const char *tdm_check_reply(const char *line, int *code);
 

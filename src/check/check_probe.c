@@ -100,11 +100,11 @@ static void probe_certificate(void *context, const struct tdm_certificate *facts
 }
 
 int tdm_check_probe(struct tdm_check_session *session, tidymail_transport *transport,
-                    const char *from, const char *const *to, size_t to_count)
+                    const tidymail_check_options *options)
 {
     struct tdm_job job;
     struct probe_trace trace = {session, transport->trace};
-    session->report = tdm_report_new(&session->allocator, to, to_count);
+    session->report = tdm_report_new(&session->allocator, options->to, options->to_count);
     if (session->report == NULL) {
         return -1;
     }
@@ -116,9 +116,10 @@ int tdm_check_probe(struct tdm_check_session *session, tidymail_transport *trans
         memset(&job, 0, sizeof(job));
         job.report = session->report;
         job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
-        job.envelope.from = from;
-        job.envelope.recipients = to;
-        job.envelope.recipient_count = to_count;
+        job.envelope.from = options->from;
+        job.envelope.recipients = options->to;
+        job.envelope.recipient_count = options->to_count;
+        job.envelope.size = options->size > 0 ? options->size : -1;
         job.envelope.probe = 1;
         transport->trace.line = probe_trace;
         transport->trace.context = &trace;

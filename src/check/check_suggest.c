@@ -46,6 +46,7 @@ static int suggest_try(tidymail_check *check, const tidymail_transport *transpor
     const tidymail_transport_options *given = check->options.transport;
     const char *texts[64];
     tidymail_transport_options options = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
+    const tidymail_check_options nobody = TIDYMAIL_CHECK_OPTIONS_INIT;
     struct tdm_check_session session;
     struct tdm_buf url;
     options.options = texts;
@@ -70,8 +71,8 @@ static int suggest_try(tidymail_check *check, const tidymail_transport *transpor
         return 0;
     }
     tdm_check_session_init(&session, &check->allocator, tdm_clock_system.now_ms);
-    int works = tdm_check_probe(&session, way, NULL, NULL, 0) == 0 &&
-                session.report->error.kind == TIDYMAIL_OK;
+    int works =
+        tdm_check_probe(&session, way, &nobody) == 0 && session.report->error.kind == TIDYMAIL_OK;
     tdm_check_session_clear(&session);
     tdm_transport_free(way);
     return works;
