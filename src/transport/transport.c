@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "transport/presets.h"
 #include "transport/transport_impl.h"
 #include "util/near.h"
 #include "util/str.h"
@@ -30,7 +31,7 @@ static int transport_is_unix(const tidymail_transport *transport)
 static int transport_is_smtp(const tidymail_transport *transport)
 {
     const char *scheme = transport->url.scheme;
-    return strcmp(scheme, tdm_transport_smtp.scheme) == 0 ||
+    return transport->preset != NULL || strcmp(scheme, tdm_transport_smtp.scheme) == 0 ||
            strcmp(scheme, tdm_transport_smtps.scheme) == 0 ||
            strcmp(scheme, tdm_transport_lmtp.scheme) == 0 || transport_is_unix(transport);
 }
@@ -41,6 +42,12 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
 {
     const char *names[TRANSPORT_KIND_COUNT + 1] = {NULL};
     const char *scheme = transport->url.scheme;
+    int implicit = 0;
+    const struct tdm_preset *preset = tdm_preset_find(scheme, &implicit);
+    if (preset != NULL) {
+        const struct tdm_transport_ops *ops = implicit ? &tdm_transport_smtps : &tdm_transport_smtp;
+        return tdm_preset_begin(transport, preset, implicit) == TIDYMAIL_OK ? ops : NULL;
+    }
     for (size_t i = 0; i < TRANSPORT_KIND_COUNT; i++) {
         names[i] = transport_kinds[i]->scheme;
         if (strcmp(names[i], scheme) == 0) {
@@ -56,9 +63,21 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
     tdm_near_add(&words, scheme, strlen(scheme), names);
     transport_refuse(transport, words.failed ? NULL : tdm_buf_text(&words),
                      "known schemes: smtp://host, smtps://host, lmtp://host, lmtp+unix:///path, "
-                     "memory:, file:///dir");
+                     "memory:, file:///dir, and SMTP servers of mail services by name, such as "
+                     "sendgrid+smtp://KEY@ (docs/smtp-presets.md)");
     tdm_buf_clear(&words);
     return NULL;
+}
+
+static int transport_set_option(tidymail_transport *transport, const char *name, size_t length,
+                                const char *value)
+{
+    int kind = TIDYMAIL_OK;
+    if (transport->preset != NULL && tdm_preset_set_option(transport, name, length, value, &kind)) {
+        return kind;
+    }
+    return tdm_options_set(&transport->allocator, &transport->options, name, length, value,
+                           strlen(value), &transport->error);
 }
 
 /* name=value&name=value; the query is the last part of `text`. */
@@ -82,8 +101,7 @@ static int transport_read_query(tidymail_transport *transport, const char *text)
         kind = tdm_url_decode_option(&transport->allocator, text, start + name + 1, end, &value,
                                      error);
         if (kind == TIDYMAIL_OK) {
-            kind = tdm_options_set(&transport->allocator, &transport->options, text + start, name,
-                                   value, strlen(value), error);
+            kind = transport_set_option(transport, text + start, name, value);
         }
         tdm_free(&transport->allocator, value);
         start = end + 1;
@@ -102,9 +120,7 @@ static int transport_read_options(tidymail_transport *transport,
                                   TIDYMAIL_PHASE_PREPARE,
                                   "options[%z]: an option is written name=value", i);
         }
-        int kind = tdm_options_set(&transport->allocator, &transport->options, text,
-                                   (size_t)(equals - text), equals + 1, strlen(equals + 1),
-                                   &transport->error);
+        int kind = transport_set_option(transport, text, (size_t)(equals - text), equals + 1);
         if (kind != TIDYMAIL_OK) {
             return kind;
         }
@@ -198,6 +214,9 @@ static int transport_check_login(tidymail_transport *transport)
     static const char *const by_token[] = {"XOAUTH2", "OAUTHBEARER", NULL};
     int has_user = transport->user != NULL && transport->user[0] != '\0';
     int has_secret = transport->password != NULL || transport->options.password_from != NULL;
+    if (transport->preset != NULL) {
+        return tdm_preset_read_login(transport);
+    }
     if (!transport_is_smtp(transport)) {
         return transport->user == NULL && !has_secret
                    ? TIDYMAIL_OK
@@ -229,6 +248,9 @@ static int transport_check_login(tidymail_transport *transport)
 static int transport_check_parts(tidymail_transport *transport)
 {
     const struct tdm_url *url = &transport->url;
+    if (transport->preset != NULL) {
+        return tdm_preset_check_parts(transport);
+    }
     if (!transport_is_smtp(transport)) {
         return TIDYMAIL_OK; /* their open functions know */
     }
@@ -305,7 +327,8 @@ static void transport_show_query(struct tdm_buf *out, const char *query)
             size_t source = strcspn(query, ":&");
             tdm_buf_addf(out, "%.*s:***", (int)(source < length ? source : sizeof(hidden) - 1),
                          query);
-        } else if (tdm_starts_nocase(query, length, "proxy=")) {
+        } else if (tdm_starts_nocase(query, length, "proxy=") ||
+                   tdm_starts_nocase(query, length, "endpoint=")) {
             transport_show_proxy(out, query, length);
         } else {
             tdm_buf_add(out, query, length);
@@ -322,10 +345,14 @@ static void transport_make_shown_url(tidymail_transport *transport)
     tdm_buf_init(&shown, &transport->allocator, (size_t)256 * 1024);
     tdm_buf_addf(&shown, "%s:", url->scheme);
     if (transport_is_smtp(transport)) {
+        const char *secret = transport->user != NULL ? ":***" : "***";
         tdm_buf_add_str(&shown, "//");
         if (transport->user != NULL) {
             transport_show_user(&shown, transport->user);
-            tdm_buf_addf(&shown, "%s@", transport->password != NULL ? ":***" : "");
+        }
+        tdm_buf_add_str(&shown, transport->password != NULL ? secret : "");
+        if (transport->user != NULL || transport->password != NULL) {
+            tdm_buf_add_char(&shown, '@');
         }
         int literal = strchr(url->host, ':') != NULL;
         tdm_buf_addf(&shown, literal ? "[%s]" : "%s", url->host);
@@ -423,6 +450,7 @@ void tdm_transport_free(tidymail_transport *transport)
     tidymail_allocator allocator = transport->allocator;
     transport_free_secret(&allocator, transport->user);
     transport_free_secret(&allocator, transport->password);
+    tdm_preset_end(transport);
     tdm_url_clear(&allocator, &transport->url);
     tdm_options_clear(&allocator, &transport->options);
     tdm_free(&allocator, transport->shown_url);

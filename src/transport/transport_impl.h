@@ -36,6 +36,9 @@ struct tdm_job {
     int done;
 };
 
+struct tdm_capabilities;
+struct tdm_preset_use;
+
 struct tdm_transport_ops {
     const char *scheme;
     /* Checks what this kind needs of the URL and options (errors go to transport->error), allocates
@@ -44,12 +47,17 @@ struct tdm_transport_ops {
     /* Sends one job and returns when job->report is decided. */
     void (*send)(tidymail_transport *transport, struct tdm_job *job);
     void (*close)(tidymail_transport *transport);
+    /* What can be asked of it beside delivering (struct tdm_service_wishes); NULL: it checks that
+     * itself. A preset has its own. */
+    const struct tdm_capabilities *capabilities;
+    int stores; /* it keeps messages: what is asked of a service is noted in the report */
 };
 
 struct tidymail_transport {
     tidymail_allocator allocator;
     const struct tdm_transport_ops *ops; /* NULL while the URL is bad */
     void *impl;
+    struct tdm_preset_use *preset; /* NULL: the URL names a host (presets.h) */
     struct tdm_url url;
     struct tdm_options options;
     char *user;
