@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/credentials.h"
+#include "client/dkim.h"
 #include "client/edge.h"
 #include "client/forms.h"
 #include "client/hint.h"
@@ -116,12 +117,16 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
         tdm_credentials_load(transport, error) != TIDYMAIL_OK) {
         return error->kind;
     }
-    if (tdm_forms_open(forms, message, transport->options.chunking, &job->source) != TIDYMAIL_OK) {
+    /* forms would read a source that can be read once, and a service reads it too */
+    if (!transport->ops->takes_message &&
+        tdm_forms_open(forms, message, transport->options.chunking, &job->source) != TIDYMAIL_OK) {
         tdm_error_copy(error, tidymail_message_error(message));
         return error->kind;
     }
     tdm_wishes_front(fronted, &job->source);
     job->report = report;
+    job->message = message;
+    job->open_raw = tdm_open_signed;
     job->envelope.from = tdm_message_envelope_from(message);
     job->envelope.recipients = tdm_message_recipients(message);
     job->envelope.recipient_count = tdm_message_recipient_count(message);

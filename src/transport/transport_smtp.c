@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "transport/open_parts.h"
 #include "transport/presets.h"
 #include "transport/smtp_own.h"
 #include "util/base64.h"
@@ -28,24 +29,9 @@ int64_t tdm_smtp_send_deadline(int64_t now_ms, int64_t timeout_ms, int64_t size)
 static struct tdm_tls_context *smtp_tls(void *owner, struct tidymail_error *error)
 {
     struct tdm_smtp_own *own = owner;
-    const struct tdm_options *options = &own->transport->options;
-    struct tdm_tls_config config;
-    if (own->tls_context != NULL) {
-        return own->tls_context;
+    if (own->tls_context == NULL) {
+        own->tls_context = tdm_open_tls(own->transport, error);
     }
-    memset(&config, 0, sizeof(config));
-    config.ca = options->ca;
-    config.cert = options->cert;
-    config.key = options->key;
-    config.keylog = own->transport->keylog;
-    config.verify = TDM_TLS_VERIFY_FULL;
-    if (options->verify == TDM_VERIFY_NONE) {
-        config.verify = TDM_TLS_VERIFY_NONE;
-    } else if (options->verify == TDM_VERIFY_SHA256) {
-        config.verify = TDM_TLS_VERIFY_SHA256;
-        memcpy(config.sha256, options->verify_sha256, sizeof(config.sha256));
-    }
-    own->tls_context = tdm_tls_context_new(&own->transport->allocator, &config, error);
     return own->tls_context;
 }
 
@@ -304,6 +290,7 @@ const struct tdm_transport_ops tdm_transport_smtp = {
     .send = smtp_send,
     .close = smtp_close,
     .capabilities = &smtp_capabilities,
+    .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_smtps = {
     .scheme = "smtps",
@@ -311,6 +298,7 @@ const struct tdm_transport_ops tdm_transport_smtps = {
     .send = smtp_send,
     .close = smtp_close,
     .capabilities = &smtp_capabilities,
+    .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_lmtp = {
     .scheme = "lmtp",
@@ -318,6 +306,7 @@ const struct tdm_transport_ops tdm_transport_lmtp = {
     .send = smtp_send,
     .close = smtp_close,
     .capabilities = &smtp_capabilities,
+    .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_lmtp_unix = {
     .scheme = "lmtp+unix",
@@ -325,4 +314,6 @@ const struct tdm_transport_ops tdm_transport_lmtp_unix = {
     .send = smtp_send,
     .close = smtp_close,
     .capabilities = &smtp_capabilities,
+    .login = TDM_TRANSPORT_LOGIN_SMTP,
+    .is_unix = 1,
 };
