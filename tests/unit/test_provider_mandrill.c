@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "provider/build_parts.h"
 #include "provider_case.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -239,6 +240,38 @@ static void the_request_goes_to_the_service(void **state)
     provider_case_close(&c);
 }
 
+/* Each part of a date at its place, and read back. */
+static void dates_are_written_and_read(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t unix_s;
+        const char *text;
+    } cases[] = {
+        {0, "1970-01-01T00:00:00"},          {1457096767, "2016-03-04T13:06:07"},
+        {1651820889, "2022-05-06T07:08:09"}, {1709164800, "2024-02-29T00:00:00"},
+        {1735689599, "2024-12-31T23:59:59"}, {253402300799, "9999-12-31T23:59:59"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char date[TDM_BUILD_DATE_MAX];
+        int64_t unix_s = -1;
+        tdm_build_date(cases[i].unix_s, 'T', date);
+        assert_string_equal(date, cases[i].text);
+        assert_int_equal(tdm_build_date_read(date, &unix_s), 0);
+        assert_int_equal(unix_s, cases[i].unix_s);
+    }
+    static const char *const bad[] = {"",
+                                      "2024-13-01T00:00:00",
+                                      "2024-00-01T00:00:00",
+                                      "2024-01-01 00:00:00",
+                                      "2024-01-01T24:00:00",
+                                      "2024-01-0"};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        int64_t unix_s;
+        assert_int_equal(tdm_build_date_read(bad[i], &unix_s), -1);
+    }
+}
+
 static void answers_get_their_meaning(void **state)
 {
     (void)state;
@@ -258,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_message_becomes_json),
         cmocka_unit_test(the_request_goes_to_the_service),
+        cmocka_unit_test(dates_are_written_and_read),
         cmocka_unit_test(answers_get_their_meaning),
         cmocka_unit_test(every_allocation_may_fail),
     };
