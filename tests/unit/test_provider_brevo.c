@@ -33,7 +33,7 @@ static const struct provider_build_case builds[] = {
      "\"replyTo\":{\"email\":\"r@d.org\",\"name\":\"R\"},\"subject\":\"Gr\xc3\xbc\xc3\x9f"
      "e\","
      "\"textContent\":\"t\",\"htmlContent\":\"<p>t</p>\",\"tags\":[\"k\",\"l\"],"
-     "\"headers\":{\"X-Kind\":\"t\xc3\xa4st\",\"In-Reply-To\":\"<1@d.org>\","
+     "\"headers\":{\"X-Kind\":\"=?utf-8?B?dMOkc3Q=?=\",\"In-Reply-To\":\"<1@d.org>\","
      "\"X-Mailin-custom\":\"{\\\"order\\\":\\\"7\\\",\\\"\\\\u00E4\\\":\\\"b\\\"}\","
      "\"idempotencyKey\":\"7d0\",\"X-Sib-Sandbox\":\"drop\"},"
      "\"scheduledAt\":\"2025-11-24T17:01:01.000+00:00\","
@@ -61,6 +61,7 @@ static const struct provider_build_case builds[] = {
     {"+inline a.png image/png a x\nhtml x", "!inline images: Brevo does not take this"},
     {"+clicks off", "!a switch for tracking in each message: Brevo does not take this"},
     {"+reply-to r@d.org\nreply-to q@d.org", "!Reply-To addresses: 2 are more than Brevo takes"},
+    {"+to \xc3\xa4@x.org", "!addresses in UTF-8: Brevo does not take this"},
     {"+envelope-from b@d.org", "!an envelope of one's own"},
     {"+option senderip=x", "!Brevo has no option \"senderip\", did you mean sender-ip?"},
 };

@@ -25,13 +25,17 @@ static const struct provider_build_case builds[] = {
      "\"bcc\":[{\"email\":\"b@x.org\"}],\"reply_to\":{\"email\":\"r@d.org\",\"name\":\"R\"},"
      "\"subject\":\"Gr\303\274\303\237e\",\"text\":\"t\",\"html\":\"<p>t</"
      "p>\",\"headers\":[{\"name\":\"X-Kind\",\"value\":\"t\303\244st\"},{\"name\":\"X-Kind\","
-     "\"value\":\"two\"}],\"in_reply_to\":\"<12345@example.com>\",\"references\":[\"<1@d.org>\",\"<"
-     "2@d.org>\"],\"precedence_bulk\":true,\"list_unsubscribe\":\"<https://d.org/"
+     "\"value\":\"two\"}],\"in_reply_to\":\"12345@example.com\",\"references\":[\"1@d.org\",\"2@d."
+     "org\"],\"precedence_bulk\":true,\"list_unsubscribe\":\"<https://d.org/"
      "u>\",\"tags\":[\"k\",\"repeat-user\"],\"settings\":{\"track_clicks\":true,\"track_opens\":"
      "false},\"send_at\":1764003661,\"attachments\":[{\"filename\":\"r\303\244.txt\",\"content\":"
      "\"aGk=\",\"disposition\":\"attachment\"},{\"filename\":\"attachment.txt\",\"content\":\"aG8="
      "\",\"disposition\":\"attachment\"},{\"filename\":\"a.png\",\"content\":\"aGk=\","
      "\"disposition\":\"inline\",\"id\":\"a1\"}]}"},
+    {"+header In-Reply-To: <1@d.org> <2@d.org>",
+     "{\"from\":{\"email\":\"s@d.org\"},\"to\":[{\"email\":\"a@x.org\"}],\"subject\":\"Hi\","
+     "\"text\":"
+     "\"t\",\"headers\":[{\"name\":\"In-Reply-To\",\"value\":\"<1@d.org> <2@d.org>\"}]}"},
     {"+header Precedence: first-class",
      "{\"from\":{\"email\":\"s@d.org\"},\"to\":[{\"email\":\"a@x.org\"}],\"subject\":\"Hi\","
      "\"text\":\"t\",\"headers\":[{\"name\":\"Precedence\",\"value\":\"first-class\"}]}"},

@@ -47,6 +47,9 @@ static const struct provider_build_case builds[] = {
      "\"EventPayload\":\"p\",\"TemplateErrorDeliver\":true,\"TemplateErrorReporting\":{\"Email\":"
      "\"e@d.org\"},\"TemplateLanguage\":false,\"Variables\":{\"x\":1},\"StartTls\":1}],"
      "\"AdvanceErrorHandling\":true,\"Globals\":{\"a\":1},\"SandboxMode\":true}"},
+    {"from s@d.org\nto \303\244@x.org\ntext t",
+     "{\"Messages\":[{\"From\":{\"Email\":\"s@d.org\"},\"To\":[{\"Email\":\"\303\244@x.org\"}],"
+     "\"TextPart\":\"t\"}]}"},
     {"+template x1", "!template: Mailjet knows templates by their number only"},
     {"+template 1 {\"a\":", "!template values: not JSON, at offset"},
     {"+header X-MJ-CustomID: 1", "!header field X-MJ-CustomID: Mailjet does not take it"},
