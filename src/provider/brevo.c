@@ -227,6 +227,7 @@ static int brevo_build(const struct tdm_provider_job *job, struct tdm_http_reque
     return tdm_json_finish(&json, root, request, error);
 }
 
+/* What is looked for in the words is not documented: where it is not found, the code decides. */
 static const struct tdm_answer_row brevo_rows[] = {
     {0, "unauthorized", NULL, TDM_MEANS_CREDENTIALS,
      "check the key in the URL: an API key of Brevo begins with xkeysib-, the SMTP key "

@@ -13,7 +13,7 @@
 #include "util/str.h"
 
 #define GMAIL_JSON_MAX ((size_t)1024 * 1024) /* larger messages are uploaded */
-#define GMAIL_MAX 36700160                   /* googleapis.com's discovery document */
+#define GMAIL_MAX 36700160                   /* of an upload, in bytes of the message */
 #define GMAIL_BOUNDARY_BYTES 16
 
 #define GMAIL_TOKEN_HINT                                                                           \
@@ -140,6 +140,7 @@ static int gmail_build(const struct tdm_provider_job *job, struct tdm_http_reque
                                                                   : TIDYMAIL_OK;
 }
 
+/* accessNotConfigured, insufficientPermissions and "mail service not enabled" are not confirmed. */
 static const struct tdm_answer_row gmail_rows[] = {
     {0, "authError", NULL, TDM_MEANS_CREDENTIALS, GMAIL_TOKEN_HINT},
     {401, NULL, NULL, TDM_MEANS_CREDENTIALS, GMAIL_TOKEN_HINT},

@@ -13,7 +13,7 @@
 #include "provider/build_parts.h"
 #include "util/str.h"
 
-#define MAILERSEND_TO_MAX 50 /* of these three its documentation has changed over time */
+#define MAILERSEND_TO_MAX 50 /* these, and the 72 hours, are not confirmed */
 #define MAILERSEND_CC_MAX 10
 #define MAILERSEND_BCC_MAX 10
 #define MAILERSEND_FILES_MAX (INT64_C(25) * 1024 * 1024)

@@ -159,7 +159,9 @@ static int mailjet_build(const struct tdm_provider_job *job, struct tdm_http_req
                          struct tidymail_error *error)
 {
     static const struct tdm_build_origin origins[] = {
-        {"", "https://api.mailjet.com"}, {"us", "https://api.us.mailjet.com"}, {0}};
+        {"", "https://api.mailjet.com"},
+        {"us", "https://api.us.mailjet.com"} /* not confirmed */,
+        {0}};
     const struct tdm_mail *mail = job->mail;
     const char *origin = tdm_build_origin(job, origins, error);
     if (origin == NULL) {
