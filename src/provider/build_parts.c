@@ -7,39 +7,18 @@
 #include "util/date.h"
 #include "util/str.h"
 
-static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-static int build_month(const char *name)
-{
-    int month = 0;
-    while (month < 11 && strncmp(month_names + 3 * (size_t)month, name, 3) != 0) {
-        month++;
-    }
-    return month + 1;
-}
-
-/* From "Tue, 24 Nov 2026 14:25:20 +0000", where the day may have one digit. */
 void tdm_build_date(int64_t unix_s, char separator, char out[TDM_BUILD_DATE_MAX])
 {
     char date[TDM_DATE_MAX];
-    tdm_date_format(unix_s, date);
-    const char *day = date + 5;
-    const char *rest = day + (tdm_is_digit(day[1]) ? 3 : 2);
-    int month = build_month(rest);
-    memcpy(out, rest + 4, 4);
-    out[4] = '-';
-    out[5] = (char)('0' + month / 10);
-    out[6] = (char)('0' + month % 10);
-    out[7] = '-';
-    out[8] = (char)(tdm_is_digit(day[1]) ? day[0] : '0');
-    out[9] = tdm_is_digit(day[1]) ? day[1] : day[0];
+    tdm_date_format_iso(unix_s, date);
+    memcpy(out, date, TDM_BUILD_DATE_MAX - 1);
     out[10] = separator;
-    memcpy(out + 11, rest + 9, 8);
-    out[19] = '\0';
+    out[TDM_BUILD_DATE_MAX - 1] = '\0';
 }
 
 int tdm_build_date_read(const char *text, int64_t *unix_s)
 {
+    static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     static const char pattern[] = "0000-00-00T00:00:00";
     for (size_t i = 0; pattern[i] != '\0'; i++) {
         if (pattern[i] == '0' ? !tdm_is_digit(text[i]) : text[i] != pattern[i]) {
