@@ -311,6 +311,7 @@ void tdm_options_clear(const tidymail_allocator *allocator, struct tdm_options *
     tdm_free(allocator, options->cert);
     tdm_free(allocator, options->key);
     tdm_free(allocator, options->source);
+    tdm_free(allocator, options->resolver);
     if (options->proxy != NULL) {
         tdm_wipe(options->proxy, strlen(options->proxy));
     }
