@@ -264,7 +264,7 @@ struct tdm_api_mail {
     char *from; /* envelope */
     char **recipients;
     size_t recipient_count;
-    char *refused; /* by _refuse_first */
+    char *refused;    /* by _refuse_first */
     size_t counts[5]; /* addresses for each enum tdm_api_where */
     int has_text;
     int has_html;
