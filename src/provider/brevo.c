@@ -2,8 +2,9 @@
  * brevo.c: Brevo (formerly Sendinblue), POST /v3/smtp/email.
  *
  * What is special: HTML is mandatory without a template, so a message of text alone gets HTML made of
- * it (option html-from-text=no sends it as it is); idempotency key, metadata and sandbox are members
- * of `headers`; the type of an attachment follows from its name; there are no inline images.
+ * it (option html-from-text=no sends it as it is); idempotency key (a UUID, kept for 15 or 30 minutes:
+ * its pages differ), metadata and sandbox are members of `headers`; the type of an attachment follows
+ * from its name; there are no inline images.
  */
 #include <string.h>
 
@@ -127,8 +128,9 @@ static void brevo_put_headers(struct tdm_json *json, const struct tdm_provider_j
     const struct tdm_service_wishes *service = job->mail->service;
     int has_metadata = tdm_provider_wants(job, TDM_FEATURE_METADATA);
     json_t *headers = tdm_json_object(json);
-    /* with metadata, a field of the caller's would be a second one of that name */
-    tdm_build_put_headers(json, job, headers, has_metadata ? taken : NULL, error);
+    int has_own = has_metadata || service->sandbox || service->idempotency_key != NULL;
+    /* a field of the caller's would be a second one of that name */
+    tdm_build_put_headers(json, job, headers, has_own ? taken : NULL, error);
     if (has_metadata) {
         tdm_build_put_as_text(json, headers, "X-Mailin-custom", tdm_json_metadata(json, job->mail));
     }

@@ -18,20 +18,23 @@ static int build_month(const char *name)
     return month + 1;
 }
 
-/* From "Tue, 24 Nov 2026 14:25:20 +0000", which has every digit at its place. */
+/* From "Tue, 24 Nov 2026 14:25:20 +0000", where the day may have one digit. */
 void tdm_build_date(int64_t unix_s, char separator, char out[TDM_BUILD_DATE_MAX])
 {
     char date[TDM_DATE_MAX];
     tdm_date_format(unix_s, date);
-    int month = build_month(date + 8);
-    memcpy(out, date + 12, 4);
+    const char *day = date + 5;
+    const char *rest = day + (tdm_is_digit(day[1]) ? 3 : 2);
+    int month = build_month(rest);
+    memcpy(out, rest + 4, 4);
     out[4] = '-';
     out[5] = (char)('0' + month / 10);
     out[6] = (char)('0' + month % 10);
     out[7] = '-';
-    memcpy(out + 8, date + 5, 2);
+    out[8] = (char)(tdm_is_digit(day[1]) ? day[0] : '0');
+    out[9] = tdm_is_digit(day[1]) ? day[1] : day[0];
     out[10] = separator;
-    memcpy(out + 11, date + 17, 8);
+    memcpy(out + 11, rest + 9, 8);
     out[19] = '\0';
 }
 

@@ -35,7 +35,7 @@ static char *gmail_path(const struct tdm_provider_job *job, const char *before, 
     tdm_buf_addf(&path, "%s/gmail/v1/users/", before);
     tdm_http_escape(&path, user != NULL && user[0] != '\0' ? user : "me");
     tdm_buf_addf(&path, "/messages/send%s", after);
-    char *copy = path.failed ? NULL : tdm_strdup(job->allocator, tdm_buf_text(&path));
+    char *copy = path.failed ? NULL : tdm_strdup(&job->mail->allocator, tdm_buf_text(&path));
     tdm_buf_clear(&path);
     return copy;
 }
@@ -49,7 +49,7 @@ static void gmail_set_target(const struct tdm_provider_job *job, struct tdm_http
     } else {
         tdm_http_request_set_target(request, origin, path);
     }
-    tdm_free(job->allocator, path);
+    tdm_free(&job->mail->allocator, path);
 }
 
 /* base64url with padding (RFC 4648 5). */

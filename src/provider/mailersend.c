@@ -77,12 +77,12 @@ static void mailersend_put_references(struct tdm_json *json, const struct tdm_pr
     while (*value != '\0') {
         size_t length = strcspn(value, " \t");
         if (length > 0) {
-            char *id = tdm_strndup(job->allocator, value, length);
+            char *id = tdm_strndup(&job->mail->allocator, value, length);
             json->failed |= id == NULL;
             if (id != NULL) {
                 tdm_json_append_text(json, array, id);
             }
-            tdm_free(job->allocator, id);
+            tdm_free(&job->mail->allocator, id);
         }
         value += length + strspn(value + length, " \t");
     }
