@@ -435,6 +435,11 @@ def differences(theirs, ours, path=""):
     return [(path, theirs, ours)]
 
 
+def api_of(url):
+    """Host and version of an API: "api.example.com/v1"."""
+    return "/".join(url.split("/")[2:4])
+
+
 def unnamed(files, others):
     """The files without the names of those that have none in `others`."""
     known = {repr(item[1:]) for item in others if not item[0]}
@@ -444,7 +449,7 @@ def unnamed(files, others):
 def rule_of(scheme, row, path, theirs, ours):
     """The rule of differences.txt for a difference; None: there is none."""
     member = path.split("/")[-1].lower()
-    if path == "url":
+    if path == "url" and api_of(theirs) != api_of(row["usual_url"]):
         return "endpoint-of-its-own"
     if member.startswith("attachment") and theirs and ours and unnamed(ours, theirs) == theirs:
         return "file-names"
