@@ -119,7 +119,8 @@ static int sns_certificate(const tidymail_webhook_request *request, X509 **certi
 }
 
 /* "Key\nValue\n" of the members that the type has (docs.aws.amazon.com/sns, "Verifying the signatures
- * of Amazon SNS messages"); Subject only where there is one. */
+ * of Amazon SNS messages"); Subject only where there is one. The lines of one member must not be able to
+ * stand for another: only a Message has line ends. */
 static int sns_text(json_t *root, struct tdm_buf *text)
 {
     static const char *const notification[] = {"Message",  "MessageId", "Subject", "Timestamp",
@@ -138,10 +139,14 @@ static int sns_text(json_t *root, struct tdm_buf *text)
     const char *const *name = is_notification ? notification : confirmation;
     for (; *name != NULL; name++) {
         const char *value = tdm_hook_text_at(root, *name);
+        int is_optional = strcmp(*name, "Subject") == 0;
+        if (value != NULL
+                ? name != notification && name != confirmation && strchr(value, '\n') != NULL
+                : !is_optional) {
+            return TIDYMAIL_WEBHOOK_MALFORMED;
+        }
         if (value != NULL) {
             tdm_buf_addf(text, "%s\n%s\n", *name, value);
-        } else if (strcmp(*name, "Subject") != 0) {
-            return TIDYMAIL_WEBHOOK_MALFORMED;
         }
     }
     return text->failed ? TIDYMAIL_WEBHOOK_NO_MEMORY : TIDYMAIL_WEBHOOK_GENUINE;
