@@ -299,7 +299,8 @@ static void carrier_done(void *context, const struct tdm_http_result *result)
 {
     struct tdm_carrier *own = context;
     own->taken = own->module->taken(own->session);
-    own->end = result->end;
+    /* libcurl takes a head that ends with the connection for a whole one */
+    own->end = result->end == TDM_HTTP_DONE && !own->head_is_whole ? TDM_HTTP_CUT : result->end;
     own->done = 1;
     if (result->end != TDM_HTTP_DONE && result->words[0] != '\0') {
         carrier_note(own, own->phase, result->words);

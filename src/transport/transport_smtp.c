@@ -139,6 +139,7 @@ static int smtp_new_link(struct tdm_smtp_own *own, struct tdm_job *job)
         return smtp_fail_job(job, TIDYMAIL_KIND_LOCAL,
                              "the event loop could not be set up (libuv)");
     }
+    own->loop.resolver = transport->options.resolver;
     /* a wrong ca= or cert= is found before anything is connected; the system's roots can wait */
     const struct tdm_options *given = &transport->options;
     if (own->tls != TIDYMAIL_SMTP_TLS_NONE &&
