@@ -278,3 +278,17 @@ def test_command_shows_no_key():
     assert subprocess.run([BINARY, "send", "--url", "sendgrid+smtp://S3CRET/x@", "--from", "a@example.org",
                            "--to", "b@example.org", "--text", "x"], capture_output=True,
                           check=False).returncode == 78
+
+
+def test_check(serve):
+    """tidymail check walks the preset's session, its login too."""
+    server = serve("--user", "apikey", "--password", "K3Y")
+    url = to(server, "sendgrid+smtp://K3Y@")
+    done = tidymail("check", url, "--from", "ann@example.org", "--to", "bob@example.org", "--json")
+    assert done.status == 0, done.out
+    stages = {stage["stage"]: stage["status"] for stage in json.loads(done.out)["stages"]}
+    assert stages["auth"] == "ok" and stages["rcpt"] == "ok"
+    done = tidymail("check", to(server, "sendgrid+smtp://WR0NG@"), "--json")
+    assert done.status == 77
+    assert json.loads(done.out)["phase"] == "auth"
+    assert "WR0NG" not in done.out + done.err
