@@ -23,7 +23,7 @@ static const struct provider_build_case builds[] = {
      "e\ntext t\nhtml <p>t</p>\n"
      "header X-Kind: test\nattach a.txt text/plain hi\ninline l.png image/png logo hi\ntag k\n"
      "meta order=7",
-     "{\"FromEmailAddress\":\"=?utf-8?Q?J=C3=B6rg?= <s@d.org>\","
+     "{\"FromEmailAddress\":\"=?utf-8?B?SsO2cmc=?= <s@d.org>\","
      "\"ReplyToAddresses\":[\"R <r@d.org>\",\"q@d.org\"],"
      "\"Destination\":{\"ToAddresses\":[\"\\\"Lee, A\\\" "
      "<a@x.org>\"],\"CcAddresses\":[\"c@x.org\"],"
