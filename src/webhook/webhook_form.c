@@ -95,8 +95,8 @@ int tdm_hook_add_form(struct tdm_buf *out, const tidymail_webhook_request *reque
     tdm_buf_init(&bytes, request->allocator, TDM_HOOK_BODY_MAX);
     int count = form_read(&bytes, fields, request->body, request->body_length);
     for (int i = 0; i < count; i++) {
-        tdm_buf_add(out, bytes.data + fields[i].name, fields[i].name_length);
-        tdm_buf_add(out, bytes.data + fields[i].value, fields[i].value_length);
+        tdm_buf_add(out, tdm_buf_text(&bytes) + fields[i].name, fields[i].name_length);
+        tdm_buf_add(out, tdm_buf_text(&bytes) + fields[i].value, fields[i].value_length);
     }
     int verdict = count < 0                     ? TIDYMAIL_WEBHOOK_MALFORMED
                   : bytes.failed || out->failed ? TIDYMAIL_WEBHOOK_NO_MEMORY
