@@ -238,80 +238,79 @@ static void credentials(void **state)
 #define ONE_GMAIL "{\"raw\":\"" MIME64 "\"}"
 #define ONE_GRAPH "{\"message\":{\"toRecipients\":[{\"emailAddress\":{\"address\":\"a@x.org\"}}]}}"
 
-/* The answers to fault rules. */
+/* Rules and the answers to them. */
+static const struct {
+    const char *rule;
+    struct double_case wanted;
+} fault_cases[] = {
+    {"brevo: bad-credentials", {BREVO, TWO_BREVO, 401, "unauthorized|", NULL}},
+    {"brevo: bad-data", {BREVO, TWO_BREVO, 400, "\"missing_parameter\"|", NULL}},
+    {"brevo: unverified-sender", {BREVO, TWO_BREVO, 400, "valid sender email required|", NULL}},
+    {"brevo: rate-limit",
+     {BREVO, TWO_BREVO, 429, "x-sib-ratelimit-reset: 60|too_many_requests|", NULL}},
+    {"brevo: quota", {BREVO, TWO_BREVO, 402, "not_enough_credits|", NULL}},
+    {"brevo: server-error", {BREVO, TWO_BREVO, 500, "", NULL}},
+    {"mailjet: bad-credentials", {MAILJET, TWO_MAILJET, 401, "mj-0015|", NULL}},
+    {"mailjet: bad-data", {MAILJET, TWO_MAILJET, 400, "send-0003|\"TextPart\"|", NULL}},
+    {"mailjet: unverified-sender", {MAILJET, TWO_MAILJET, 403, "send-0008|", NULL}},
+    {"mailjet: rate-limit", {MAILJET, TWO_MAILJET, 429, "\"StatusCode\":429|", NULL}},
+    {"mailjet: server-error", {MAILJET, TWO_MAILJET, 500, "", NULL}},
+    {"mailjet: partial",
+     {MAILJET, TWO_MAILJET, 400,
+      "{\"Messages\":[{\"Status\":\"success\"|\"To\":[{\"Email\":\"b@x.org\"|"
+      "{\"Status\":\"error\"|\\\"a@x.org\\\" is an invalid email address.|\"To[0].Email\"|",
+      "MAIL<s@d.org>RCPT<b@x.org>\n|"}},
+    {"mandrill: bad-credentials", {MANDRILL, TWO_MANDRILL, 401, "Invalid API key|", NULL}},
+    {"mandrill: bad-data", {MANDRILL, TWO_MANDRILL, 422, "ValidationError|", NULL}},
+    {"mandrill: unverified-sender",
+     {MANDRILL, TWO_MANDRILL, 200,
+      "{\"email\":\"a@x.org\",\"status\":\"rejected\"|{\"email\":\"b@x.org\",\"status\":"
+      "\"rejected\"|\"reject_reason\":\"unsigned\"|",
+      NULL}},
+    {"mandrill: rate-limit", {MANDRILL, TWO_MANDRILL, 429, "RequestLimitExceeded|", NULL}},
+    {"mandrill: quota", {MANDRILL, TWO_MANDRILL, 402, "PaymentRequired|", NULL}},
+    {"mandrill: server-error", {MANDRILL, TWO_MANDRILL, 500, "GeneralError|", NULL}},
+    {"mandrill: partial",
+     {MANDRILL, TWO_MANDRILL, 200,
+      "[{\"email\":\"a@x.org\",\"status\":\"rejected\"|\"reject_reason\":\"hard-bounce\"}|"
+      "{\"email\":\"b@x.org\",\"status\":\"sent\"|\"reject_reason\":null}]|",
+      "MAIL<s@d.org>RCPT<b@x.org>\n|"}},
+    {"mailersend: bad-credentials", {MAILERSEND, TWO_MAILERSEND, 401, "Unauthenticated|", NULL}},
+    {"mailersend: bad-data", {MAILERSEND, TWO_MAILERSEND, 422, "#MS42208|", NULL}},
+    {"mailersend: unverified-sender", {MAILERSEND, TWO_MAILERSEND, 422, "#MS42207|", NULL}},
+    {"mailersend: rate-limit",
+     {MAILERSEND, TWO_MAILERSEND, 429,
+      "retry-after: 60\r\n|x-ratelimit-reset: 1795530380\r\n|#MS42903|", NULL}},
+    {"mailersend: quota", {MAILERSEND, TWO_MAILERSEND, 429, "#MS42901|", NULL}},
+    {"mailersend: server-error", {MAILERSEND, TWO_MAILERSEND, 500, "Server Error|", NULL}},
+    {"mailersend: partial",
+     {MAILERSEND, TWO_MAILERSEND, 202,
+      "SOME_SUPPRESSED|\"email\":\"a@x.org\",\"reasons\":[\"hard_bounced\"]|x-message-id: |",
+      "MAIL<s@d.org>RCPT<b@x.org>\n|"}},
+    {"mailersend: partial", {MAILERSEND, ONE_MAILERSEND, 202, "ALL_SUPPRESSED|", NULL}},
+    {"gmail: bad-credentials", {GMAIL, ONE_GMAIL, 401, "authError|", NULL}},
+    {"gmail: bad-data", {GMAIL, ONE_GMAIL, 400, "Recipient address required|", NULL}},
+    {"gmail: rate-limit",
+     {GMAIL, ONE_GMAIL, 429, "rateLimitExceeded|Retry after 2026-11-24T14:26:20Z|", NULL}},
+    {"gmail: quota", {GMAIL, ONE_GMAIL, 403, "dailyLimitExceeded|", NULL}},
+    {"gmail: server-error", {GMAIL, ONE_GMAIL, 500, "backendError|", NULL}},
+    {"graph: bad-credentials", {GRAPH, ONE_GRAPH, 401, "InvalidAuthenticationToken|", NULL}},
+    {"graph: bad-data", {GRAPH, ONE_GRAPH, 400, "ErrorInvalidRecipients|", NULL}},
+    {"graph: unverified-sender", {GRAPH, ONE_GRAPH, 403, "ErrorSendAsDenied|", NULL}},
+    {"graph: rate-limit", {GRAPH, ONE_GRAPH, 429, "Retry-After: 2.128\r\n|TooManyRequests|", NULL}},
+    {"graph: server-error", {GRAPH, ONE_GRAPH, 503, "", NULL}},
+};
+
 static void faults(void **state)
 {
     (void)state;
-    static const struct {
-        const char *rule;
-        struct double_case wanted;
-    } rules[] = {
-        {"brevo: bad-credentials", {BREVO, TWO_BREVO, 401, "unauthorized|", NULL}},
-        {"brevo: bad-data", {BREVO, TWO_BREVO, 400, "\"missing_parameter\"|", NULL}},
-        {"brevo: unverified-sender", {BREVO, TWO_BREVO, 400, "valid sender email required|", NULL}},
-        {"brevo: rate-limit",
-         {BREVO, TWO_BREVO, 429, "x-sib-ratelimit-reset: 60|too_many_requests|", NULL}},
-        {"brevo: quota", {BREVO, TWO_BREVO, 402, "not_enough_credits|", NULL}},
-        {"brevo: server-error", {BREVO, TWO_BREVO, 500, "", NULL}},
-        {"mailjet: bad-credentials", {MAILJET, TWO_MAILJET, 401, "mj-0015|", NULL}},
-        {"mailjet: bad-data", {MAILJET, TWO_MAILJET, 400, "send-0003|\"TextPart\"|", NULL}},
-        {"mailjet: unverified-sender", {MAILJET, TWO_MAILJET, 403, "send-0008|", NULL}},
-        {"mailjet: rate-limit", {MAILJET, TWO_MAILJET, 429, "\"StatusCode\":429|", NULL}},
-        {"mailjet: server-error", {MAILJET, TWO_MAILJET, 500, "", NULL}},
-        {"mailjet: partial",
-         {MAILJET, TWO_MAILJET, 400,
-          "{\"Messages\":[{\"Status\":\"success\"|\"To\":[{\"Email\":\"b@x.org\"|"
-          "{\"Status\":\"error\"|\\\"a@x.org\\\" is an invalid email address.|\"To[0].Email\"|",
-          "MAIL<s@d.org>RCPT<b@x.org>\n|"}},
-        {"mandrill: bad-credentials", {MANDRILL, TWO_MANDRILL, 401, "Invalid API key|", NULL}},
-        {"mandrill: bad-data", {MANDRILL, TWO_MANDRILL, 422, "ValidationError|", NULL}},
-        {"mandrill: unverified-sender",
-         {MANDRILL, TWO_MANDRILL, 200,
-          "{\"email\":\"a@x.org\",\"status\":\"rejected\"|{\"email\":\"b@x.org\",\"status\":"
-          "\"rejected\"|\"reject_reason\":\"unsigned\"|",
-          NULL}},
-        {"mandrill: rate-limit", {MANDRILL, TWO_MANDRILL, 429, "RequestLimitExceeded|", NULL}},
-        {"mandrill: quota", {MANDRILL, TWO_MANDRILL, 402, "PaymentRequired|", NULL}},
-        {"mandrill: server-error", {MANDRILL, TWO_MANDRILL, 500, "GeneralError|", NULL}},
-        {"mandrill: partial",
-         {MANDRILL, TWO_MANDRILL, 200,
-          "[{\"email\":\"a@x.org\",\"status\":\"rejected\"|\"reject_reason\":\"hard-bounce\"}|"
-          "{\"email\":\"b@x.org\",\"status\":\"sent\"|\"reject_reason\":null}]|",
-          "MAIL<s@d.org>RCPT<b@x.org>\n|"}},
-        {"mailersend: bad-credentials",
-         {MAILERSEND, TWO_MAILERSEND, 401, "Unauthenticated|", NULL}},
-        {"mailersend: bad-data", {MAILERSEND, TWO_MAILERSEND, 422, "#MS42208|", NULL}},
-        {"mailersend: unverified-sender", {MAILERSEND, TWO_MAILERSEND, 422, "#MS42207|", NULL}},
-        {"mailersend: rate-limit",
-         {MAILERSEND, TWO_MAILERSEND, 429,
-          "retry-after: 60\r\n|x-ratelimit-reset: 1795530380\r\n|#MS42903|", NULL}},
-        {"mailersend: quota", {MAILERSEND, TWO_MAILERSEND, 429, "#MS42901|", NULL}},
-        {"mailersend: server-error", {MAILERSEND, TWO_MAILERSEND, 500, "Server Error|", NULL}},
-        {"mailersend: partial",
-         {MAILERSEND, TWO_MAILERSEND, 202,
-          "SOME_SUPPRESSED|\"email\":\"a@x.org\",\"reasons\":[\"hard_bounced\"]|x-message-id: |",
-          "MAIL<s@d.org>RCPT<b@x.org>\n|"}},
-        {"mailersend: partial", {MAILERSEND, ONE_MAILERSEND, 202, "ALL_SUPPRESSED|", NULL}},
-        {"gmail: bad-credentials", {GMAIL, ONE_GMAIL, 401, "authError|", NULL}},
-        {"gmail: bad-data", {GMAIL, ONE_GMAIL, 400, "Recipient address required|", NULL}},
-        {"gmail: rate-limit",
-         {GMAIL, ONE_GMAIL, 429, "rateLimitExceeded|Retry after 2026-11-24T14:26:20Z|", NULL}},
-        {"gmail: quota", {GMAIL, ONE_GMAIL, 403, "dailyLimitExceeded|", NULL}},
-        {"gmail: server-error", {GMAIL, ONE_GMAIL, 500, "backendError|", NULL}},
-        {"graph: bad-credentials", {GRAPH, ONE_GRAPH, 401, "InvalidAuthenticationToken|", NULL}},
-        {"graph: bad-data", {GRAPH, ONE_GRAPH, 400, "ErrorInvalidRecipients|", NULL}},
-        {"graph: unverified-sender", {GRAPH, ONE_GRAPH, 403, "ErrorSendAsDenied|", NULL}},
-        {"graph: rate-limit",
-         {GRAPH, ONE_GRAPH, 429, "Retry-After: 2.128\r\n|TooManyRequests|", NULL}},
-        {"graph: server-error", {GRAPH, ONE_GRAPH, 503, "", NULL}},
-    };
     struct tdm_buf word;
     tdm_buf_init(&word, NULL, 65536);
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        const struct double_case *one = &rules[i].wanted;
+    for (size_t i = 0; i < sizeof(fault_cases) / sizeof(fault_cases[0]); i++) {
+        const struct double_case *one = &fault_cases[i].wanted;
         struct asked asked;
         struct tdm_buf kept;
-        asked_open(&asked, rules[i].rule);
+        asked_open(&asked, fault_cases[i].rule);
         asked_send(&asked, one->target, one->fields, one->body, strlen(one->body));
         tdm_buf_init(&kept, NULL, 65536);
         if (one->kept != NULL && tdm_inbox_count(asked.inbox) > 0) {
@@ -321,7 +320,7 @@ static void faults(void **state)
             missing(tdm_buf_text(&asked.answer), one->answer, &word) != NULL ||
             tdm_inbox_count(asked.inbox) != (one->kept != NULL) ||
             missing(tdm_buf_text(&kept), one->kept != NULL ? one->kept : "", &word) != NULL) {
-            fail_msg("%s: lacks '%s': %s\nkept: %s", rules[i].rule, tdm_buf_text(&word),
+            fail_msg("%s: lacks '%s': %s\nkept: %s", fault_cases[i].rule, tdm_buf_text(&word),
                      tdm_buf_text(&asked.answer), tdm_buf_text(&kept));
         }
         tdm_buf_clear(&kept);
