@@ -223,8 +223,8 @@ static int mailgun_template(struct tdm_api_mail *mail, const struct tdm_api_form
     return result;
 }
 
-/* What fields and ready-made messages share: names, sizes, o: v: t:. */
-static int mailgun_options(struct tdm_api_mail *mail, const struct tdm_api_form *form, int mime)
+/* Names and sizes. */
+static int mailgun_check(struct tdm_api_mail *mail, const struct tdm_api_form *form, int mime)
 {
     size_t options = 0;
     size_t all = 0;
@@ -232,7 +232,6 @@ static int mailgun_options(struct tdm_api_mail *mail, const struct tdm_api_form 
     for (size_t i = 0; i < form->count; i++) {
         const struct tdm_api_form_item *item = &form->items[i];
         int option = item->name[0] != '\0' && item->name[1] == ':';
-        int result = 0;
         all += item->length;
         options += option ? strlen(item->name) + item->length : 0;
         tags += strcmp(item->name, "o:tag") == 0;
@@ -243,14 +242,6 @@ static int mailgun_options(struct tdm_api_mail *mail, const struct tdm_api_form 
         if (tags > TAGS_MAX) {
             return tdm_api_refuse(mail->call, TDM_API_LIMIT, "o:tag", "too many tags, max is 10");
         }
-        if (item->name[0] == 'v' && option) {
-            result = tdm_api_mail_mark(mail, "Metadata", "%s=%s", item->name + 2, item->bytes);
-        } else if (option && item->name[0] != 'h' && strcmp(item->name, "t:variables") != 0) {
-            result = mailgun_option(mail, item);
-        }
-        if (result != 0) {
-            return -1;
-        }
     }
     if (options > OPTIONS_MAX) {
         return tdm_api_refuse(mail->call, TDM_API_LIMIT, "",
@@ -259,6 +250,25 @@ static int mailgun_options(struct tdm_api_mail *mail, const struct tdm_api_form 
     }
     if (all > MESSAGE_MAX) {
         return tdm_api_refuse(mail->call, TDM_API_SIZE, "", "the message is larger than 25 MB");
+    }
+    return 0;
+}
+
+/* What fields and ready-made messages share: o: v: t:. */
+static int mailgun_options(struct tdm_api_mail *mail, const struct tdm_api_form *form)
+{
+    for (size_t i = 0; i < form->count; i++) {
+        const struct tdm_api_form_item *item = &form->items[i];
+        int option = item->name[0] != '\0' && item->name[1] == ':';
+        int result = 0;
+        if (item->name[0] == 'v' && option) {
+            result = tdm_api_mail_mark(mail, "Metadata", "%s=%s", item->name + 2, item->bytes);
+        } else if (option && item->name[0] != 'h' && strcmp(item->name, "t:variables") != 0) {
+            result = mailgun_option(mail, item);
+        }
+        if (result != 0) {
+            return -1;
+        }
     }
     return mailgun_tracking(mail, form) != 0 ? -1 : mailgun_template(mail, form);
 }
@@ -369,6 +379,9 @@ static int mailgun_fields(struct tdm_api_mail *mail, const struct tdm_api_form *
                           struct tdm_buf *id)
 {
     const struct tdm_api_form_item *from = tdm_api_form_find(form, "from");
+    if (mailgun_check(mail, form, 0) != 0) {
+        return -1;
+    }
     for (size_t i = 0; i < form->count; i++) {
         const struct tdm_api_form_item *item = &form->items[i];
         int file = strcmp(item->name, "attachment") == 0 || strcmp(item->name, "inline") == 0;
@@ -381,7 +394,7 @@ static int mailgun_fields(struct tdm_api_mail *mail, const struct tdm_api_form *
         return tdm_api_refuse(mail->call, TDM_API_MISSING, "from", "from parameter is missing");
     }
     if (tdm_api_mail_address(mail, TDM_API_FROM, "from", from->bytes) != 0 ||
-        mailgun_recipients(mail, form, 0) != 0 || mailgun_options(mail, form, 0) != 0) {
+        mailgun_recipients(mail, form, 0) != 0 || mailgun_options(mail, form) != 0) {
         return -1;
     }
     return mailgun_content(mail, form, id) != 0 ? -1 : tdm_api_mail_keep(mail);
@@ -390,6 +403,9 @@ static int mailgun_fields(struct tdm_api_mail *mail, const struct tdm_api_form *
 static int mailgun_mime(struct tdm_api_mail *mail, const struct tdm_api_form *form)
 {
     const struct tdm_api_form_item *message = tdm_api_form_find(form, "message");
+    if (mailgun_check(mail, form, 1) != 0) {
+        return -1;
+    }
     if (message == NULL) {
         return tdm_api_refuse(mail->call, TDM_API_MISSING, "message",
                               "message parameter is missing");
@@ -398,7 +414,7 @@ static int mailgun_mime(struct tdm_api_mail *mail, const struct tdm_api_form *fo
         return tdm_api_refuse(mail->call, TDM_API_VALUE, "message",
                               "'message' parameter is not a file");
     }
-    if (mailgun_recipients(mail, form, 1) != 0 || mailgun_options(mail, form, 1) != 0 ||
+    if (mailgun_recipients(mail, form, 1) != 0 || mailgun_options(mail, form) != 0 ||
         tdm_api_mail_raw(mail, "message", message->bytes, message->length, 0) != 0) {
         return -1;
     }

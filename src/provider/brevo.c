@@ -2,11 +2,14 @@
  * brevo.c: Brevo (formerly Sendinblue), POST /v3/smtp/email.
  *
  * What is special: HTML is mandatory without a template, so a message of text alone gets HTML made of
- * it (option html-from-text=no sends it as it is); idempotency key, metadata and sandbox are members
- * of `headers`; the type of an attachment follows from its name; there are no inline images.
+ * it (option html-from-text=no sends it as it is); idempotency key (a UUID, kept for 15 or 30 minutes:
+ * its pages differ), metadata and sandbox are members of `headers`; the type of an attachment follows
+ * from its name; there are no inline images. Addresses in UTF-8 are refused here: Brevo sends to them,
+ * but loses names and whole Cc fields (seen by the django-anymail project).
  */
 #include <string.h>
 
+#include "message/header.h"
 #include "provider/answer.h"
 #include "provider/build_parts.h"
 #include "util/str.h"
@@ -119,6 +122,32 @@ static void brevo_put_files(struct tdm_json *json, const struct tdm_mail *mail, 
     tdm_build_put_filled(json, root, "attachment", array);
 }
 
+/* Brevo writes a value into the header as it is, also where it is not ASCII: such a one goes as RFC
+ * 2047 words. */
+static void brevo_encode_headers(struct tdm_json *json, const struct tdm_provider_job *job,
+                                 json_t *headers)
+{
+    for (size_t i = 0; i < job->mail->field_count; i++) {
+        const struct tdm_mail_field *field = &job->mail->fields[i];
+        if (!tdm_has_8bit(field->value, strlen(field->value))) {
+            continue;
+        }
+        struct tdm_buf folded;
+        struct tdm_buf value;
+        tdm_buf_init(&folded, job->allocator, TDM_HEADER_TEXT_MAX * 8);
+        tdm_buf_init(&value, job->allocator, TDM_HEADER_TEXT_MAX * 8);
+        tdm_header_add_text(&folded, "X", field->value, 1);
+        value.failed = folded.failed;
+        for (size_t k = strlen("X: "); k < folded.length; k++) {
+            if (folded.data[k] != '\r' && folded.data[k] != '\n') {
+                tdm_buf_add_char(&value, folded.data[k]);
+            }
+        }
+        tdm_json_put_buf(json, headers, field->name, &value);
+        tdm_buf_clear(&folded);
+    }
+}
+
 /* Fields of the message, and what Brevo has made members beside them. */
 static void brevo_put_headers(struct tdm_json *json, const struct tdm_provider_job *job,
                               json_t *root, struct tidymail_error *error)
@@ -127,8 +156,10 @@ static void brevo_put_headers(struct tdm_json *json, const struct tdm_provider_j
     const struct tdm_service_wishes *service = job->mail->service;
     int has_metadata = tdm_provider_wants(job, TDM_FEATURE_METADATA);
     json_t *headers = tdm_json_object(json);
-    /* with metadata, a field of the caller's would be a second one of that name */
-    tdm_build_put_headers(json, job, headers, has_metadata ? taken : NULL, error);
+    int has_own = has_metadata || service->sandbox || service->idempotency_key != NULL;
+    /* a field of the caller's would be a second one of that name */
+    tdm_build_put_headers(json, job, headers, has_own ? taken : NULL, error);
+    brevo_encode_headers(json, job, headers);
     if (has_metadata) {
         tdm_build_put_as_text(json, headers, "X-Mailin-custom", tdm_json_metadata(json, job->mail));
     }
@@ -196,6 +227,7 @@ static int brevo_build(const struct tdm_provider_job *job, struct tdm_http_reque
     return tdm_json_finish(&json, root, request, error);
 }
 
+/* What is looked for in the words is not documented: where it is not found, the code decides. */
 static const struct tdm_answer_row brevo_rows[] = {
     {0, "unauthorized", NULL, TDM_MEANS_CREDENTIALS,
      "check the key in the URL: an API key of Brevo begins with xkeysib-, the SMTP key "

@@ -7,36 +7,18 @@
 #include "util/date.h"
 #include "util/str.h"
 
-static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-static int build_month(const char *name)
-{
-    int month = 0;
-    while (month < 11 && strncmp(month_names + 3 * (size_t)month, name, 3) != 0) {
-        month++;
-    }
-    return month + 1;
-}
-
-/* From "Tue, 24 Nov 2026 14:25:20 +0000", which has every digit at its place. */
 void tdm_build_date(int64_t unix_s, char separator, char out[TDM_BUILD_DATE_MAX])
 {
     char date[TDM_DATE_MAX];
-    tdm_date_format(unix_s, date);
-    int month = build_month(date + 8);
-    memcpy(out, date + 12, 4);
-    out[4] = '-';
-    out[5] = (char)('0' + month / 10);
-    out[6] = (char)('0' + month % 10);
-    out[7] = '-';
-    memcpy(out + 8, date + 5, 2);
+    tdm_date_format_iso(unix_s, date);
+    memcpy(out, date, TDM_BUILD_DATE_MAX - 1);
     out[10] = separator;
-    memcpy(out + 11, date + 17, 8);
-    out[19] = '\0';
+    out[TDM_BUILD_DATE_MAX - 1] = '\0';
 }
 
 int tdm_build_date_read(const char *text, int64_t *unix_s)
 {
+    static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     static const char pattern[] = "0000-00-00T00:00:00";
     for (size_t i = 0; pattern[i] != '\0'; i++) {
         if (pattern[i] == '0' ? !tdm_is_digit(text[i]) : text[i] != pattern[i]) {

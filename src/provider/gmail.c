@@ -13,7 +13,7 @@
 #include "util/str.h"
 
 #define GMAIL_JSON_MAX ((size_t)1024 * 1024) /* larger messages are uploaded */
-#define GMAIL_MAX 36700160                   /* googleapis.com's discovery document */
+#define GMAIL_MAX 36700160                   /* of an upload, in bytes of the message */
 #define GMAIL_BOUNDARY_BYTES 16
 
 #define GMAIL_TOKEN_HINT                                                                           \
@@ -35,7 +35,7 @@ static char *gmail_path(const struct tdm_provider_job *job, const char *before, 
     tdm_buf_addf(&path, "%s/gmail/v1/users/", before);
     tdm_http_escape(&path, user != NULL && user[0] != '\0' ? user : "me");
     tdm_buf_addf(&path, "/messages/send%s", after);
-    char *copy = path.failed ? NULL : tdm_strdup(job->allocator, tdm_buf_text(&path));
+    char *copy = path.failed ? NULL : tdm_strdup(&job->mail->allocator, tdm_buf_text(&path));
     tdm_buf_clear(&path);
     return copy;
 }
@@ -49,7 +49,7 @@ static void gmail_set_target(const struct tdm_provider_job *job, struct tdm_http
     } else {
         tdm_http_request_set_target(request, origin, path);
     }
-    tdm_free(job->allocator, path);
+    tdm_free(&job->mail->allocator, path);
 }
 
 /* base64url with padding (RFC 4648 5). */
@@ -140,6 +140,7 @@ static int gmail_build(const struct tdm_provider_job *job, struct tdm_http_reque
                                                                   : TIDYMAIL_OK;
 }
 
+/* accessNotConfigured, insufficientPermissions and "mail service not enabled" are not confirmed. */
 static const struct tdm_answer_row gmail_rows[] = {
     {0, "authError", NULL, TDM_MEANS_CREDENTIALS, GMAIL_TOKEN_HINT},
     {401, NULL, NULL, TDM_MEANS_CREDENTIALS, GMAIL_TOKEN_HINT},

@@ -173,6 +173,7 @@ static void graph_set_target(const struct tdm_provider_job *job, struct tdm_http
 static int graph_build(const struct tdm_provider_job *job, struct tdm_http_request *request,
                        struct tidymail_error *error)
 {
+    /* the national clouds; the last is not confirmed */
     static const struct tdm_build_origin origins[] = {
         {"", "https://graph.microsoft.com"},
         {"us", "https://graph.microsoft.us"},
@@ -205,6 +206,8 @@ static int graph_build(const struct tdm_provider_job *job, struct tdm_http_reque
     return error->kind;
 }
 
+/* MailboxNotEnabled..., MessageSizeExceeded, ExceededMessageLimit and Authorization_RequestDenied are
+ * not on the page of sendMail. */
 static const struct tdm_answer_row graph_rows[] = {
     {0, "InvalidAuthenticationToken", NULL, TDM_MEANS_CREDENTIALS, GRAPH_TOKEN_HINT},
     {401, NULL, NULL, TDM_MEANS_CREDENTIALS, GRAPH_TOKEN_HINT},

@@ -13,7 +13,7 @@
 #include "provider/build_parts.h"
 #include "util/str.h"
 
-#define MAILERSEND_TO_MAX 50 /* of these three its documentation has changed over time */
+#define MAILERSEND_TO_MAX 50 /* these, and the 72 hours, are not confirmed */
 #define MAILERSEND_CC_MAX 10
 #define MAILERSEND_BCC_MAX 10
 #define MAILERSEND_FILES_MAX (INT64_C(25) * 1024 * 1024)
@@ -69,34 +69,48 @@ static void mailersend_put_people(struct tdm_json *json, const struct tdm_provid
     }
 }
 
-/* Message ids, parted by white space (RFC 5322 3.6.4). */
-static void mailersend_put_references(struct tdm_json *json, const struct tdm_provider_job *job,
-                                      json_t *root, const char *value)
+/* A message id, or several, parted by white space (RFC 5322 3.6.4), without the brackets, which
+ * MailerSend adds. */
+static json_t *mailersend_ids(struct tdm_json *json, const struct tdm_provider_job *job,
+                              const char *value)
 {
     json_t *array = tdm_json_array(json);
     while (*value != '\0') {
         size_t length = strcspn(value, " \t");
+        int is_bracketed = length > 2 && value[0] == '<' && value[length - 1] == '>';
         if (length > 0) {
-            char *id = tdm_strndup(job->allocator, value, length);
-            json->failed |= id == NULL;
-            if (id != NULL) {
-                tdm_json_append_text(json, array, id);
-            }
-            tdm_free(job->allocator, id);
+            char *id = tdm_strndup(&job->mail->allocator, value + is_bracketed,
+                                   length - 2 * (size_t)is_bracketed);
+            tdm_json_append(json, array, id != NULL ? json_string(id) : NULL);
+            tdm_free(&job->mail->allocator, id);
         }
         value += length + strspn(value + length, " \t");
     }
-    tdm_build_put_filled(json, root, "references", array);
+    return array;
+}
+
+/* There is room for one id. */
+static int mailersend_put_reply(struct tdm_json *json, const struct tdm_provider_job *job,
+                                json_t *root, const struct tdm_mail_field *field)
+{
+    if (!tdm_equal_nocase(field->name, "In-Reply-To")) {
+        return 0;
+    }
+    json_t *ids = mailersend_ids(json, job, field->value);
+    int is_one = json_array_size(ids) == 1;
+    if (is_one) {
+        tdm_json_put_text(json, root, "in_reply_to", tdm_json_text_at(ids, "0"));
+    }
+    json_decref(ids);
+    return is_one;
 }
 
 /* 1 where the field is a member of its own. */
 static int mailersend_put_own(struct tdm_json *json, const struct tdm_provider_job *job,
                               json_t *root, const struct tdm_mail_field *field)
 {
-    if (tdm_equal_nocase(field->name, "In-Reply-To")) {
-        tdm_json_put_text(json, root, "in_reply_to", field->value);
-    } else if (tdm_equal_nocase(field->name, "References")) {
-        mailersend_put_references(json, job, root, field->value);
+    if (tdm_equal_nocase(field->name, "References")) {
+        tdm_build_put_filled(json, root, "references", mailersend_ids(json, job, field->value));
     } else if (tdm_equal_nocase(field->name, "List-Unsubscribe")) {
         tdm_json_put_text(json, root, "list_unsubscribe", field->value);
     } else if (tdm_equal_nocase(field->name, "Precedence") &&
@@ -115,7 +129,8 @@ static void mailersend_put_headers(struct tdm_json *json, const struct tdm_provi
     json_t *array = tdm_json_array(json);
     for (size_t i = 0; i < job->mail->field_count; i++) {
         const struct tdm_mail_field *field = &job->mail->fields[i];
-        if (!mailersend_put_own(json, job, root, field)) {
+        if (!mailersend_put_reply(json, job, root, field) &&
+            !mailersend_put_own(json, job, root, field)) {
             json_t *object = tdm_json_object(json);
             tdm_json_put_text(json, object, "name", field->name);
             tdm_json_put_text(json, object, "value", field->value);

@@ -159,7 +159,9 @@ static int mailjet_build(const struct tdm_provider_job *job, struct tdm_http_req
                          struct tidymail_error *error)
 {
     static const struct tdm_build_origin origins[] = {
-        {"", "https://api.mailjet.com"}, {"us", "https://api.us.mailjet.com"}, {0}};
+        {"", "https://api.mailjet.com"},
+        {"us", "https://api.us.mailjet.com"} /* not confirmed */,
+        {0}};
     const struct tdm_mail *mail = job->mail;
     const char *origin = tdm_build_origin(job, origins, error);
     if (origin == NULL) {
@@ -305,8 +307,8 @@ const struct tdm_provider tdm_provider_mailjet = {
     .capabilities = {.name = "Mailjet",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING |
-                            TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
+                            TDM_CAN_INLINE | TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA |
+                            TDM_CAN_TRACKING | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
                      .max_recipients = 3 * MAILJET_LIST_MAX,
                      .max_reply_to = 1,
                      .max_tags = 1},

@@ -3,7 +3,9 @@
  * and, for what only MIME can say, send-raw.json.
  *
  * What is special: the key is a member of the body; a status for each recipient, so that 200 can hide
- * refusals; errors are told apart by their name, for their numbers mean two things each.
+ * refusals; errors are told apart by their name, for their numbers mean two things each. Addresses in
+ * UTF-8 are refused here: Mandrill sends to them with a To field that is not right (seen by the
+ * django-anymail project).
  */
 #include <string.h>
 
