@@ -26,6 +26,8 @@ SERVICES = {
     "mandrill": ("mandrill", "test_api_key", "", "", ""),
     "mailersend": ("mailersend", "test_api_token", "", "", "x-message-id"),
 }
+# Where tidymail does more than hand a text on, this leaves it.
+AS_ANYMAIL = {"brevo": ("html-from-text", "no"), "sparkpost": ("perform-substitutions", "yes")}
 OTHERS = ("mailtrap", "postal", "scaleway", "unisender-go")
 # Members of esp_extra that are anymail's own, or a request of another kind.
 NOT_EXTRA = {"api_token", "batch_send_mode", "use_dynamic_template", "merge_field_format",
@@ -118,8 +120,8 @@ def service_calls(scheme, message):
     extra = {k: v for k, v in (message.get("esp_extra") or {}).items() if k != "sender_domain"}
     if NOT_EXTRA & (set(extra) | set(extra.get("message", {}))):
         raise OutOfScope("extra-of-anymail")
-    if scheme == "brevo":  # the API asks for HTML, the other project does not
-        yield from ("option", "brevo", "html-from-text", "no")
+    if scheme in AS_ANYMAIL and message.get("template_id") is None:
+        yield from ("option", scheme, *AS_ANYMAIL[scheme])
     if extra:
         yield from ("option", scheme, "extra", json.dumps(extra))
 
