@@ -26,8 +26,9 @@ SERVICES = {
     "mandrill": ("mandrill", "test_api_key", "", "", ""),
     "mailersend": ("mailersend", "test_api_token", "", "", "x-message-id"),
 }
-# Where tidymail does more than hand a text on, this leaves it.
-AS_ANYMAIL = {"brevo": ("html-from-text", "no"), "sparkpost": ("perform-substitutions", "yes")}
+# Where tidymail says the same in another way, or more, this makes it say what anymail does.
+AS_ANYMAIL = {"brevo": ("html-from-text", "no"), "sparkpost": ("perform-substitutions", "yes"),
+              "resend": ("tags-in-header", "yes")}
 OTHERS = ("mailtrap", "postal", "scaleway", "unisender-go")
 # Members of esp_extra that are anymail's own, or a request of another kind.
 NOT_EXTRA = {"api_token", "batch_send_mode", "use_dynamic_template", "merge_field_format",
@@ -188,7 +189,9 @@ def refusal_rule(scheme, message, words):
     if "more than" in words and "takes in one message" in words:
         return "limits-are-checked"
     if "name of <" in words and "comma or semicolon" in words:
-        return "names-the-service-refuses"
+        return "words-the-service-refuses"
+    if words.startswith("to: ") and not message["to"]:
+        return "to-is-needed"
     if has_defects(", ".join(message["reply_to"])) and words.startswith("Reply-To"):
         return "no-guessing"
     if "control character" in words:
