@@ -22,7 +22,8 @@ enum option_type {
     OPTION_BOOL,
     OPTION_TEXT,
     OPTION_VERIFY,
-    OPTION_SECONDS
+    OPTION_SECONDS,
+    OPTION_UNSUPPORTED
 };
 
 struct option_entry {
@@ -265,6 +266,15 @@ static int option_read_seconds(const struct option_setting *setting)
     return TIDYMAIL_OK;
 }
 
+static int option_read_unsupported(const struct option_setting *setting)
+{
+    if (!option_is(setting, "refuse") && !option_is(setting, "drop")) {
+        return option_refuse(setting, "refuse, drop");
+    }
+    option_set_int(setting, option_is(setting, "drop"));
+    return TIDYMAIL_OK;
+}
+
 static int option_read(const struct option_setting *setting)
 {
     switch (setting->entry->type) {
@@ -282,6 +292,8 @@ static int option_read(const struct option_setting *setting)
         return option_read_verify(setting);
     case OPTION_SECONDS:
         return option_read_seconds(setting);
+    case OPTION_UNSUPPORTED:
+        return option_read_unsupported(setting);
     }
     return TIDYMAIL_KIND_CONFIGURATION;
 }
@@ -311,6 +323,9 @@ void tdm_options_clear(const tidymail_allocator *allocator, struct tdm_options *
     tdm_free(allocator, options->cert);
     tdm_free(allocator, options->key);
     tdm_free(allocator, options->source);
+    tdm_free(allocator, options->resolver);
+    tdm_free(allocator, options->region);
+    tdm_free(allocator, options->endpoint);
     if (options->proxy != NULL) {
         tdm_wipe(options->proxy, strlen(options->proxy));
     }
@@ -331,6 +346,11 @@ static const struct option_entry *option_find(const char *name, size_t length)
         }
     }
     return NULL;
+}
+
+const char *tdm_options_name(size_t index)
+{
+    return index < OPTION_COUNT ? option_names[index] : NULL;
 }
 
 int tdm_options_known(const char *name, size_t length)
