@@ -3,6 +3,7 @@
 #define TIDYMAIL_TIDYMAIL_H
 
 #include <tidymail/address.h>
+#include <tidymail/check.h>
 #include <tidymail/dkim.h>
 #include <tidymail/error.h>
 #include <tidymail/message.h>

@@ -98,6 +98,24 @@ void tdm_tls_guest_explain(struct tdm_tls *tls, struct tidymail_error *error);
 int tdm_tls_resumed(const struct tdm_tls *tls);
 const char *tdm_tls_version(const struct tdm_tls *tls);
 const char *tdm_tls_cipher(const struct tdm_tls *tls);
+
+/* What is to be known of a certificate; texts are NULL where memory ran out. */
+struct tdm_certificate {
+    char *names;
+    char *issuer;
+    char *not_before; /* "2027-01-31 12:00 UTC" */
+    char *not_after;
+    char *sha256;  /* 64 hex digits */
+    char *chain;   /* the subjects that the server sent, leaf first, one a line */
+    char *problem; /* NULL: none */
+    int verified;
+    int64_t seconds_left; /* until it ends */
+};
+/* After the handshake, or its failure with `error` (NULL: it went well). 0, or -1: there was none. */
+int tdm_tls_facts(const struct tdm_tls *tls, const struct tidymail_error *error,
+                  const tidymail_allocator *allocator, struct tdm_certificate *facts);
+void tdm_certificate_clear(const tidymail_allocator *allocator, struct tdm_certificate *facts);
+
 /* Appends "certificate for a.example, b.example by Issuer until 2027-01-31, verified against ...". */
 void tdm_tls_describe(const struct tdm_tls *tls, struct tdm_buf *out);
 

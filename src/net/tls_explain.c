@@ -87,6 +87,11 @@ static void explain_add_name(struct tdm_buf *out, const X509_NAME *name)
     }
 }
 
+void tdm_tls_add_subject(struct tdm_buf *out, const X509 *certificate)
+{
+    explain_add_name(out, X509_get_subject_name(certificate));
+}
+
 void tdm_tls_add_issuer(struct tdm_buf *out, const X509 *certificate)
 {
     explain_add_name(out, X509_get_issuer_name(certificate));

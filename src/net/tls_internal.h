@@ -7,6 +7,7 @@
  *   tls_bio.c      OpenSSL's way to our sockets
  *   tls.c          one session: handshake, read, write
  *   tls_guest.c    a session that somebody else runs
+ *   tls_facts.c    a certificate as data
  *   tls_explain.c  from OpenSSL's errors and a certificate to one line for people
  */
 #ifndef TDM_NET_TLS_INTERNAL_H
@@ -105,6 +106,8 @@ void tdm_tls_explain(const struct tdm_tls *tls, struct tidymail_error *error);
 const char *tdm_tls_reason(unsigned long code);
 /* "a.example, b.example", of subjectAltName; at most a handful. */
 void tdm_tls_add_names(struct tdm_buf *out, const X509 *certificate);
+/* Whose it is. */
+void tdm_tls_add_subject(struct tdm_buf *out, const X509 *certificate);
 /* The name of who issued it. */
 void tdm_tls_add_issuer(struct tdm_buf *out, const X509 *certificate);
 /* "2027-01-31 12:00 UTC" */

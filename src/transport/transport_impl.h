@@ -10,6 +10,7 @@
 #include <tidymail/source.h>
 #include <tidymail/transport.h>
 
+#include "net/tls.h"
 #include "provider/mail.h"
 #include "report/report_data.h"
 #include "transport/options.h"
@@ -76,6 +77,9 @@ struct tidymail_transport {
     struct tidymail_error error; /* sticky */
     struct tdm_clock clock;
     struct tdm_trace trace;
+    /* Gets the server's certificate at each handshake; NULL: nobody asks. */
+    void (*certificate)(void *context, const struct tdm_certificate *facts);
+    void *certificate_context;
     void *client; /* the client's own state: log callback, transcript ring */
 };
 

@@ -54,6 +54,12 @@ static void smtp_reported(void *owner, void *job, tidymail_report *report)
     done->done = 1;
 }
 
+static void smtp_certificate(void *owner, const struct tdm_certificate *facts)
+{
+    const struct tdm_smtp_own *own = owner;
+    own->transport->certificate(own->transport->certificate_context, facts);
+}
+
 static void smtp_trace(void *context, const tidymail_smtp_trace *line)
 {
     const struct tdm_smtp_own *own = context;
@@ -143,6 +149,7 @@ static int smtp_new_link(struct tdm_smtp_own *own, struct tdm_job *job)
     options.trace.line = transport->trace.line;
     options.trace.context = transport->trace.context;
     options.tls = smtp_tls;
+    options.certificate = transport->certificate != NULL ? smtp_certificate : NULL;
     options.reported = smtp_reported;
     options.owner = own;
     own->engine = smtp_new_engine(own);

@@ -369,7 +369,7 @@ static void test_idempotency_key_makes_retryable(void **state)
     tidymail_transport *transport = open_fake("http", "127.0.0.1", peer.port, "");
     tidymail_message *message = make_message(NULL);
     struct tdm_writer_env env = {1700000000, {1}, NULL};
-    message->service.idempotency_key = tdm_strdup(&message->allocator, "once");
+    tidymail_message_set_idempotency_key(message, "once");
     assert_int_equal(tdm_message_prepare(message, &env), TIDYMAIL_OK);
     tidymail_report *report = send_message(transport, message);
     assert_int_equal(tidymail_report_outcome(report), TIDYMAIL_UNKNOWN);
