@@ -136,7 +136,7 @@ static inline tidymail_report *send_hello(tidymail_transport *transport)
 static inline tidymail_transport *open_fake(const char *scheme, const char *host, int port,
                                             const char *more)
 {
-    char url[2048];
+    char url[4096];
     snprintf(url, sizeof(url), "fake://%s@?endpoint=%s://%s:%d%s",
              "k3y-of+the%2Fservice-0123456789", scheme, host, port, more);
     return open_url(url, NULL);
