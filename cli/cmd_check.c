@@ -21,6 +21,8 @@ static const struct cli_option check_options[] = {
     {"password", "P", "its password (others on this machine can see it)", 0},
     {"from", "ADDRESS", "with --to: try MAIL and RCPT too, without a message", 0},
     {"to", "ADDRESS", "a recipient to try", CLI_MANY},
+    {"domain", "DOMAIN", "look at this domain's DNS records too (alone: only at them)", 0},
+    {"selector", "NAME", "with --domain: a DKIM selector whose key is looked at", CLI_MANY},
     {"size", "BYTES", "how large the message will be: refused now where it is too large", 0},
     {"json", NULL, "the result as one JSON object", 0},
     {"trace", NULL, "the session behind the result, on standard error", 0},
@@ -219,11 +221,53 @@ static int check_walk(const struct cli_args *args, const char *url,
     return status;
 }
 
+/* Collects the values of the options that may be given several times, and walks. */
+static int check_with(const struct cli_args *args, const char *url, struct cli_failure *failure)
+{
+    const char *size = args_get(args, "size");
+    const char **to = calloc(args->count + 1, sizeof(*to));
+    const char **selectors = calloc(args->count + 1, sizeof(*selectors));
+    tidymail_transport_options transport = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
+    tidymail_check_options options = TIDYMAIL_CHECK_OPTIONS_INIT;
+    int status = 0;
+    for (size_t i = 0; i < args->count && to != NULL && selectors != NULL; i++) {
+        if (strcmp(args->given[i].option->name, "to") == 0) {
+            to[options.to_count++] = args->given[i].value;
+        } else if (strcmp(args->given[i].option->name, "selector") == 0) {
+            selectors[options.selector_count++] = args->given[i].value;
+        }
+    }
+    options.size = size != NULL ? strtoll(size, NULL, 10) : 0;
+    options.from = args_get(args, "from");
+    options.to = to;
+    options.domain = args_get(args, "domain");
+    options.selectors = selectors;
+    options.transport = &transport;
+    options.progress = isatty(STDERR_FILENO) && !args_has(args, "json") ? check_progress : NULL;
+    transport.user = args_get(args, "user");
+    transport.password = args_get(args, "password");
+    if (to == NULL || selectors == NULL) {
+        failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
+    } else if (transport_options_collect(args, &transport, failure) == 0) {
+        status = check_walk(args, url, &options, failure);
+    }
+    transport_options_free(&transport);
+    free(to);
+    free(selectors);
+    return failure->status != 0 ? failure->status : status;
+}
+
 static int check_run(const struct cli_args *args, struct cli_failure *failure)
 {
     const char *url = args_get(args, "target");
     url = url != NULL ? url : args_get(args, "url");
-    url = url != NULL ? url : getenv("TIDYMAIL_URL");
+    url = url != NULL || args_has(args, "domain") ? url : getenv("TIDYMAIL_URL");
+    if (args_has(args, "selector") && !args_has(args, "domain")) {
+        return failure_usage(failure, "--selector needs --domain");
+    }
+    if (url == NULL && args_has(args, "domain")) {
+        return check_with(args, NULL, failure);
+    }
     if (url == NULL || url[0] == '\0') {
         failure_usage(failure, "no URL: none is given, and TIDYMAIL_URL is not set");
         failure_hint(failure, "such as tidymail check smtp://user:password@mail.example.org");
@@ -237,30 +281,7 @@ static int check_run(const struct cli_args *args, struct cli_failure *failure)
                          strlen(size) > 15 || !args_has(args, "to"))) {
         return failure_usage(failure, "--size is a number of bytes, and needs --to");
     }
-    const char **to = calloc(args->count + 1, sizeof(*to));
-    tidymail_transport_options transport = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
-    tidymail_check_options options = TIDYMAIL_CHECK_OPTIONS_INIT;
-    int status = 0;
-    for (size_t i = 0; i < args->count && to != NULL; i++) {
-        if (strcmp(args->given[i].option->name, "to") == 0) {
-            to[options.to_count++] = args->given[i].value;
-        }
-    }
-    options.size = size != NULL ? strtoll(size, NULL, 10) : 0;
-    options.from = args_get(args, "from");
-    options.to = to;
-    options.transport = &transport;
-    options.progress = isatty(STDERR_FILENO) && !args_has(args, "json") ? check_progress : NULL;
-    transport.user = args_get(args, "user");
-    transport.password = args_get(args, "password");
-    if (to == NULL) {
-        failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
-    } else if (transport_options_collect(args, &transport, failure) == 0) {
-        status = check_walk(args, url, &options, failure);
-    }
-    transport_options_free(&transport);
-    free(to);
-    return failure->status != 0 ? failure->status : status;
+    return check_with(args, url, failure);
 }
 
 const struct cli_command command_check = {

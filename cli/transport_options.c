@@ -21,6 +21,7 @@ const struct cli_option transport_option_names[] = {
     {"key", "FILE", "its key (PEM), if not in the same file", CLI_LAST},
     {"proxy", "URL", "socks5://HOST:PORT or http://HOST:PORT to go through", CLI_LAST},
     {"source", "ADDRESS", "address of this machine to connect from", CLI_LAST},
+    {"resolver", "ADDRESS:PORT", "the name server to ask", CLI_LAST},
     {"helo", "NAME", "the name given with EHLO", CLI_LAST},
     {"timeout", "SECONDS", "the whole send", CLI_LAST},
     {"connect-timeout", "SECONDS", "resolving and connecting", CLI_LAST},

@@ -38,7 +38,8 @@ struct tdm_api {
 static const tidymail_allocator *const memory = &tdm_allocator_default;
 
 static const struct tdm_double *const doubles[] = {
-    &tdm_double_resend,
+    &tdm_double_mailgun,  &tdm_double_sendgrid, &tdm_double_ses,
+    &tdm_double_postmark, &tdm_double_resend,   &tdm_double_sparkpost,
 };
 
 const struct tdm_double *tdm_double_at(size_t index)
@@ -323,6 +324,37 @@ void tdm_api_uuid(char uuid[TDM_API_UUID_SIZE])
         *uuid++ = '-';
     }
     uuid[-1] = '\0';
+}
+
+/* The civil calendar from the count of days, in years that begin in March, as then the leap day is the
+ * last of its year; 400 years are 146,097 days. */
+void tdm_api_time(int64_t seconds, char time[TDM_API_TIME_SIZE])
+{
+    int64_t days = seconds / 86400;
+    int64_t rest = seconds % 86400;
+    int64_t shifted = days + 719468; /* since the first of March of the year 0 */
+    int64_t era = shifted / 146097;
+    int64_t day = shifted % 146097;
+    int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    int64_t of_year = day - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * of_year + 2) / 153;
+    const int64_t values[] = {era * 400 + year + (month >= 10),
+                              month < 10 ? month + 3 : month - 9,
+                              of_year - (153 * month + 2) / 5 + 1,
+                              rest / 3600,
+                              rest / 60 % 60,
+                              rest % 60};
+    char *at = time;
+    for (size_t i = 0; i < 6; i++) {
+        if (i == 0) {
+            *at++ = (char)('0' + values[0] / 1000 % 10);
+            *at++ = (char)('0' + values[0] / 100 % 10);
+        }
+        *at++ = (char)('0' + values[i] / 10 % 10);
+        *at++ = (char)('0' + values[i] % 10);
+        *at++ = "--T::Z"[i];
+    }
+    *at = '\0';
 }
 
 int64_t tdm_api_serial(struct tdm_api_call *call)

@@ -148,6 +148,9 @@ enum tdm_api_login tdm_api_check_basic(struct tdm_api_call *call, const char *us
 void tdm_api_uuid(char uuid[TDM_API_UUID_SIZE]);
 /* Random bytes in hexadecimal; `out` has room for 2 * count + 1. */
 void tdm_api_hex(char *out, size_t count);
+/* "2026-11-24T14:25:20Z" (RFC 3339) */
+#define TDM_API_TIME_SIZE 24
+void tdm_api_time(int64_t seconds, char time[TDM_API_TIME_SIZE]);
 /* 1, 2, 3, ... of this server. */
 int64_t tdm_api_serial(struct tdm_api_call *call);
 
@@ -195,6 +198,58 @@ json_t *tdm_api_get(json_t *object, const char *name);
 /* 1 true, 0 false, -1 not said. */
 int tdm_api_flag(json_t *object, const char *name);
 
+/* api_words.c: the text with its encoded words (RFC 2047) read; as it is where one makes no sense. */
+void tdm_api_decode_words(struct tdm_buf *out, const char *text);
+
+/*
+ * api_form.c: multipart/form-data (RFC 7578) and application/x-www-form-urlencoded.
+ */
+struct tdm_api_form_item {
+    char *name;
+    char *filename; /* NULL: not a file */
+    char *type;     /* NULL: not said */
+    char *bytes;    /* a NUL follows */
+    size_t length;
+};
+
+struct tdm_api_form {
+    struct tdm_api_form_item *items;
+    size_t count;
+};
+
+/* The caller ends it with _clear, in every case. */
+int tdm_api_form_read(struct tdm_api_call *call, struct tdm_api_form *form);
+void tdm_api_form_clear(struct tdm_api_form *form);
+/* The first of that name, NULL: there is none. */
+const struct tdm_api_form_item *tdm_api_form_find(const struct tdm_api_form *form,
+                                                  const char *name);
+
+/*
+ * api_sigv4.c: AWS Signature Version 4, checked.
+ */
+enum tdm_api_sigv4 {
+    TDM_API_SIGNED,
+    TDM_API_UNSIGNED,   /* no Authorization */
+    TDM_API_INCOMPLETE, /* not of the form, or a field that must be signed is not; `why` says it */
+    TDM_API_SKEWED,     /* the clocks differ by more than 15 minutes */
+    TDM_API_UNKNOWN_ID,
+    TDM_API_OTHER_SIGNATURE
+};
+struct tdm_api_signature {
+    const char *id;     /* that is accepted; NULL: any */
+    const char *secret; /* NULL: the signature cannot be checked, its form is */
+    const char *service;
+    const char *why; /* set by the check */
+    char region[32]; /* likewise */
+    char given[129]; /* the id of the request */
+};
+enum tdm_api_sigv4 tdm_api_sigv4_check(const struct tdm_served_request *request, int64_t now_s,
+                                       struct tdm_api_signature *signature);
+/* The signature over the signed fields ("host;x-amz-date") as hexadecimal; 0, or -1 where a field is
+ * not there or memory ran out. `scope` is "20150830/us-east-1/ses/aws4_request". */
+int tdm_api_sigv4_sign(const struct tdm_served_request *request, const char *signed_fields,
+                       const char *date, const char *scope, const char *secret, char hex[65]);
+
 /*
  * api_mail.c: the message that a request means. `field` is what a refusal names.
  */
@@ -209,11 +264,13 @@ struct tdm_api_mail {
     char *from; /* envelope */
     char **recipients;
     size_t recipient_count;
+    char *refused;    /* by _refuse_first */
     size_t counts[5]; /* addresses for each enum tdm_api_where */
     int has_text;
     int has_html;
     int has_template;
-    int quiet; /* checked and answered, but not kept */
+    int unique; /* an address that comes twice is a recipient once */
+    int quiet;  /* checked and answered, but not kept */
 };
 
 int tdm_api_mail_begin(struct tdm_api_mail *mail, struct tdm_api_call *call);
@@ -221,11 +278,15 @@ void tdm_api_mail_end(struct tdm_api_mail *mail);
 /* One mailbox, "Ann <ann@example.org>" or an address alone. */
 int tdm_api_mail_address(struct tdm_api_mail *mail, enum tdm_api_where where, const char *field,
                          const char *mailbox);
-/* The same with name (NULL or "": none) and address apart. */
+/* The same with name (NULL or "": none) and address apart. Encoded words in names and in values of header
+ * fields are read, so that the message says what was meant. */
 int tdm_api_mail_pair(struct tdm_api_mail *mail, enum tdm_api_where where, const char *field,
                       const char *address, const char *name);
 /* Several in one text, commas between. */
 int tdm_api_mail_list(struct tdm_api_mail *mail, enum tdm_api_where where, const char *field,
+                      const char *list);
+/* Addresses in the header that say nothing about the envelope. */
+int tdm_api_mail_show(struct tdm_api_mail *mail, enum tdm_api_where where, const char *field,
                       const char *list);
 /* A recipient of the envelope that the header does not show. */
 int tdm_api_mail_recipient(struct tdm_api_mail *mail, const char *field, const char *address);
@@ -260,11 +321,20 @@ int tdm_api_mail_raw(struct tdm_api_mail *mail, const char *field, const char *b
                      int header_recipients);
 /* One more X-Double-NAME. */
 int tdm_api_mail_mark(struct tdm_api_mail *mail, const char *name, const char *format, ...);
+/* A tag that is a pair: Metadata "name=value"; where the name is "tag" (or "tag" and digits) Tag "value",
+ * where the value only says that it is there ("true", "1", "yes", the name again) Tag "name". */
+int tdm_api_mail_mark_pair(struct tdm_api_mail *mail, const char *name, const char *value);
+/* Option "name=value", strings as they are, all else as JSON; nothing for NULL. */
+int tdm_api_mail_mark_option(struct tdm_api_mail *mail, const char *name, json_t *value);
+/* Metadata of an object, values likewise. */
+int tdm_api_mail_mark_metadata(struct tdm_api_mail *mail, json_t *object);
+/* A Tag for each string of a list. */
+int tdm_api_mail_mark_tags(struct tdm_api_mail *mail, json_t *list);
 /* "opens=off clicks=on"; -1 is not said. Nothing where both are. */
 int tdm_api_mail_mark_tracking(struct tdm_api_mail *mail, int opens, int clicks);
 /* The text is made at the service: the message needs none. */
 int tdm_api_mail_template(struct tdm_api_mail *mail, const char *id, json_t *values);
-/* Takes the first recipient out of the envelope and returns it; NULL: there is none. Valid until _end. */
+/* Takes the first recipient out of the envelope and returns it; NULL: there is none. */
 const char *tdm_api_mail_refuse_first(struct tdm_api_mail *mail);
 /* Into the inbox (nothing, where no recipient is left). */
 int tdm_api_mail_keep(struct tdm_api_mail *mail);

@@ -60,11 +60,17 @@ void tdm_api_mail_end(struct tdm_api_mail *mail)
     }
     tdm_free(memory, mail->recipients);
     tdm_free(memory, mail->from);
+    tdm_free(memory, mail->refused);
     memset(mail, 0, sizeof(*mail));
 }
 
 static int mail_add_recipient(struct tdm_api_mail *mail, const char *address)
 {
+    for (size_t i = 0; mail->unique && i < mail->recipient_count; i++) {
+        if (tdm_equal_nocase(mail->recipients[i], address)) {
+            return 0;
+        }
+    }
     char **grown =
         tdm_resize_array(memory, mail->recipients, mail->recipient_count + 1, sizeof(*grown));
     if (grown == NULL) {
@@ -126,18 +132,22 @@ static void mail_write_mailbox(struct tdm_buf *out, const char *address, const c
         tdm_buf_add_str(out, address);
         return;
     }
+    struct tdm_buf words;
+    tdm_buf_init(&words, NULL, TEXT_LIMIT);
+    tdm_api_decode_words(&words, name);
     tdm_buf_add_char(out, '"');
-    for (; *name != '\0'; name++) {
-        if (*name == '"' || *name == '\\') {
+    for (const char *at = tdm_buf_text(&words); *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\') {
             tdm_buf_add_char(out, '\\');
         }
-        tdm_buf_add_char(out, *name);
+        tdm_buf_add_char(out, *at);
     }
     tdm_buf_addf(out, "\" <%s>", address);
+    tdm_buf_clear(&words);
 }
 
-static int mail_add_mailbox(struct tdm_api_mail *mail, enum tdm_api_where where, const char *field,
-                            const char *address, const char *name)
+static int mail_write_address(struct tdm_api_mail *mail, enum tdm_api_where where,
+                              const char *field, const char *address, const char *name)
 {
     struct tdm_buf mailbox;
     tdm_buf_init(&mailbox, NULL, TEXT_LIMIT);
@@ -145,7 +155,15 @@ static int mail_add_mailbox(struct tdm_api_mail *mail, enum tdm_api_where where,
     int result = mailbox.failed ? mail_no_memory(mail)
                                 : mail_set_address(mail, where, field, tdm_buf_text(&mailbox));
     tdm_buf_clear(&mailbox);
-    return result != 0 ? -1 : mail_note_address(mail, where, address);
+    return result;
+}
+
+static int mail_add_mailbox(struct tdm_api_mail *mail, enum tdm_api_where where, const char *field,
+                            const char *address, const char *name)
+{
+    return mail_write_address(mail, where, field, address, name) != 0
+               ? -1
+               : mail_note_address(mail, where, address);
 }
 
 /* Reads addresses; NULL where the text is none, which has been refused then. */
@@ -176,6 +194,20 @@ int tdm_api_mail_list(struct tdm_api_mail *mail, enum tdm_api_where where, const
     for (size_t i = 0; i < count && result == 0; i++) {
         result = mail_add_mailbox(mail, where, field, tidymail_address_list_spec(list, i),
                                   tidymail_address_list_name(list, i));
+    }
+    tidymail_address_list_free(list);
+    return result;
+}
+
+int tdm_api_mail_show(struct tdm_api_mail *mail, enum tdm_api_where where, const char *field,
+                      const char *text)
+{
+    tidymail_address_list *list = mail_parse(mail, field, text, 0);
+    int result = list != NULL ? 0 : -1;
+    size_t count = tidymail_address_list_count(list);
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = mail_write_address(mail, where, field, tidymail_address_list_spec(list, i),
+                                    tidymail_address_list_name(list, i));
     }
     tidymail_address_list_free(list);
     return result;
@@ -273,7 +305,13 @@ int tdm_api_mail_calendar(struct tdm_api_mail *mail, const char *field, const ch
 int tdm_api_mail_header(struct tdm_api_mail *mail, const char *field, const char *name,
                         const char *value)
 {
-    int result = tidymail_message_add_header(mail->message, name, value);
+    struct tdm_buf words;
+    tdm_buf_init(&words, NULL, TEXT_LIMIT);
+    tdm_api_decode_words(&words, value);
+    int result = words.failed
+                     ? TIDYMAIL_KIND_LOCAL
+                     : tidymail_message_add_header(mail->message, name, tdm_buf_text(&words));
+    tdm_buf_clear(&words);
     return mail_check(mail, result, TDM_API_VALUE, field);
 }
 
@@ -434,9 +472,81 @@ int tdm_api_mail_mark_tracking(struct tdm_api_mail *mail, int opens, int clicks)
                                         : "off");
 }
 
+static int mail_is_tag_word(const char *name)
+{
+    if (!tdm_starts_nocase(name, strlen(name), "tag")) {
+        return 0;
+    }
+    name += 3;
+    name += *name == '_' || *name == '-';
+    while (tdm_is_digit(*name)) {
+        name++;
+    }
+    return *name == '\0';
+}
+
+int tdm_api_mail_mark_pair(struct tdm_api_mail *mail, const char *name, const char *value)
+{
+    if (mail_is_tag_word(name)) {
+        return tdm_api_mail_mark(mail, "Tag", "%s", value);
+    }
+    if (strcmp(value, name) == 0 || strcmp(value, "true") == 0 || strcmp(value, "1") == 0 ||
+        strcmp(value, "yes") == 0) {
+        return tdm_api_mail_mark(mail, "Tag", "%s", name);
+    }
+    return tdm_api_mail_mark(mail, "Metadata", "%s=%s", name, value);
+}
+
+int tdm_api_mail_mark_tags(struct tdm_api_mail *mail, json_t *list)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(list, index, item)
+    {
+        if (tdm_api_mail_mark(mail, "Tag", "%s", json_string_value(item)) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int mail_dump(const char *bytes, size_t length, void *context)
 {
     return tdm_buf_add(context, bytes, length);
+}
+
+/* "name=value" under a mark */
+static int mail_mark_value(struct tdm_api_mail *mail, const char *mark, const char *name,
+                           json_t *value)
+{
+    struct tdm_buf text;
+    if (json_is_string(value)) {
+        return tdm_api_mail_mark(mail, mark, "%s=%s", name, json_string_value(value));
+    }
+    tdm_buf_init(&text, NULL, TEXT_LIMIT);
+    int result = json_dump_callback(value, mail_dump, &text, JSON_COMPACT | JSON_ENCODE_ANY) == 0
+                     ? tdm_api_mail_mark(mail, mark, "%s=%s", name, tdm_buf_text(&text))
+                     : mail_no_memory(mail);
+    tdm_buf_clear(&text);
+    return result;
+}
+
+int tdm_api_mail_mark_option(struct tdm_api_mail *mail, const char *name, json_t *value)
+{
+    return value != NULL ? mail_mark_value(mail, "Option", name, value) : 0;
+}
+
+int tdm_api_mail_mark_metadata(struct tdm_api_mail *mail, json_t *object)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value)
+    {
+        if (mail_mark_value(mail, "Metadata", name, value) != 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 int tdm_api_mail_template(struct tdm_api_mail *mail, const char *id, json_t *values)
@@ -459,14 +569,12 @@ const char *tdm_api_mail_refuse_first(struct tdm_api_mail *mail)
     if (mail->recipient_count == 0) {
         return NULL;
     }
-    /* it moves behind the end, where _end cannot see it: the message's memory keeps a copy */
-    char *first = mail->recipients[0];
+    tdm_free(memory, mail->refused);
+    mail->refused = mail->recipients[0];
     memmove(mail->recipients, mail->recipients + 1,
             (mail->recipient_count - 1) * sizeof(*mail->recipients));
     mail->recipient_count--;
-    const char *kept = tdm_api_textf(mail->call, "%s", first);
-    tdm_free(memory, first);
-    return kept;
+    return mail->refused;
 }
 
 static int mail_read(tidymail_message *message, struct tdm_buf *out)

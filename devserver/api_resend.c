@@ -171,7 +171,7 @@ static int resend_tags(struct tdm_api_mail *mail, json_t *tags)
                                   "Tags should only contain ASCII letters, numbers, underscores, "
                                   "or dashes.");
         }
-        if (tdm_api_mail_mark(mail, "Metadata", "%s=%s", name, value) != 0) {
+        if (tdm_api_mail_mark_pair(mail, name, value) != 0) {
             return -1;
         }
     }
@@ -239,7 +239,6 @@ static int resend_body(struct tdm_api_mail *mail, json_t *root)
 
 static int resend_mail(struct tdm_api_mail *mail, json_t *root)
 {
-    const char *topic = tdm_api_text(root, "topic_id");
     const char *key = mail->call->idempotency_key;
     if (tdm_api_mail_address(mail, TDM_API_FROM, "from", tdm_api_text(root, "from")) != 0 ||
         resend_addresses(mail, TDM_API_TO, "to", root) != 0 ||
@@ -257,7 +256,7 @@ static int resend_mail(struct tdm_api_mail *mail, json_t *root)
         resend_attachments(mail, tdm_api_get(root, "attachments")) != 0) {
         return -1;
     }
-    if ((topic != NULL && tdm_api_mail_mark(mail, "Option", "topic_id=%s", topic) != 0) ||
+    if (tdm_api_mail_mark_option(mail, "topic_id", tdm_api_get(root, "topic_id")) != 0 ||
         (key != NULL && tdm_api_mail_mark(mail, "Idempotency-Key", "%s", key) != 0)) {
         return -1;
     }

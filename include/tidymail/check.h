@@ -29,8 +29,11 @@ typedef struct tidymail_check_options {
                               NULL with `to`: the null reverse-path */
     const char *const *to; /* NULL: the walk ends after the login */
     size_t to_count;
-    int64_t size; /* bytes of the message that is to be sent later: MAIL says it (RFC 1870);
+    int64_t size;       /* bytes of the message that is to be sent later: MAIL says it (RFC 1870);
                               0: none */
+    const char *domain; /* the From domain, of which DNS is asked; NULL: it is not */
+    const char *const *selectors; /* of the DKIM keys to look at (RFC 6376 3.1) */
+    size_t selector_count;
     const tidymail_transport_options *transport; /* as for tidymail_transport_open; NULL: none */
     /* Called as each stage begins ("tls"), for a display that lives; may be NULL. */
     void (*progress)(void *context, const char *stage);
@@ -39,11 +42,12 @@ typedef struct tidymail_check_options {
 
 #define TIDYMAIL_CHECK_OPTIONS_INIT                                                                \
     {                                                                                              \
-        sizeof(tidymail_check_options), 0, 0, 0, 0, 0, 0, 0                                        \
+        sizeof(tidymail_check_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                               \
     }
 
 /* Walks: resolve, connect (every address), greeting, ehlo, starttls, tls, ehlo2, auth, mail, rcpt,
- * rset, quit. Nothing is sent to anybody. Where the URL does not work the other ports and ways of TLS
+ * rset, quit; with a domain also mx, spf, dkim, dmarc, mta-sts, tls-rpt, and without a URL (NULL)
+ * only those. The transport's option resolver= says whom to ask. Nothing is sent to anybody. Where the URL does not work the other ports and ways of TLS
  * are tried, without the login. NULL only when out of memory; `options` may be NULL. */
 TIDYMAIL_API tidymail_check *tidymail_check_run(const char *url,
                                                 const tidymail_check_options *options);

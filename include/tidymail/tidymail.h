@@ -16,5 +16,6 @@
 #include <tidymail/transport.h>
 #include <tidymail/types.h>
 #include <tidymail/version.h>
+#include <tidymail/webhook.h>
 
 #endif

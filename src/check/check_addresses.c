@@ -161,6 +161,7 @@ int tdm_check_addresses(tidymail_check *check, tidymail_transport *transport)
     tdm_error_init(&own.error, &check->allocator);
     int reached = -1;
     if (tdm_loop_init(&own.loop, &check->allocator) == 0) {
+        own.loop.resolver = transport->options.resolver;
         reached = addresses_walk(&own, smtp);
         tdm_loop_clear(&own.loop);
     }

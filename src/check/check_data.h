@@ -7,6 +7,8 @@
  *   check_probe.c      the probe: a send without a message, and what was seen of it
  *   check_stages.c     from what was seen to the stages
  *   check_clauses.c    where a server leaves the standards
+ *   check_domain.c     what DNS says of the From domain
+ *   check_spf.c        its SPF record
  *   check_suggest.c    the other ports and ways of TLS
  */
 #ifndef TDM_CHECK_CHECK_DATA_H
@@ -29,6 +31,12 @@ enum tdm_check_stage_index {
     TDM_CHECK_RCPT,
     TDM_CHECK_RSET,
     TDM_CHECK_QUIT,
+    TDM_CHECK_MX, /* from here on of the domain */
+    TDM_CHECK_SPF,
+    TDM_CHECK_DKIM,
+    TDM_CHECK_DMARC,
+    TDM_CHECK_MTA_STS,
+    TDM_CHECK_TLS_RPT,
     TDM_CHECK_STAGE_COUNT
 };
 
@@ -70,6 +78,8 @@ struct tidymail_certificate {
 struct tidymail_check {
     tidymail_allocator allocator;
     tidymail_check_options options;
+    size_t first; /* stages that are shown: [first, end) */
+    size_t end;
     int verdict;
     char *summary;
     char *suggested_url;
@@ -84,6 +94,8 @@ struct tidymail_check {
 void tdm_check_detail(tidymail_check *check, int stage, const char *format, ...);
 /* One more line of detail and what to do about it: the stage is a warning at least. */
 void tdm_check_warn(tidymail_check *check, int stage, const char *detail, const char *advice);
+/* The stage failed. */
+void tdm_check_fail(tidymail_check *check, int stage, const char *detail, const char *advice);
 /* Tells who watches that a stage begins. */
 void tdm_check_progress(const tidymail_check *check, int stage);
 /* The stage of an engine's state; -1: none. */
@@ -112,6 +124,10 @@ const char *tdm_check_reply(const char *line, int *code);
 /* check_addresses.c: looks the host up and connects to each address, into the stages resolve and
  * connect. Returns how many could be connected to, -1 where that was not tried. */
 int tdm_check_addresses(tidymail_check *check, tidymail_transport *transport);
+
+/* check_domain.c: fills the stages of the domain. `server` is the host that sends, "" where there is
+ * none; `resolver` whom to ask, NULL: the system's. */
+void tdm_check_domain(tidymail_check *check, const char *server, const char *resolver);
 
 /* check_suggest.c: sets suggested_url where another way gets further. */
 void tdm_check_suggest(tidymail_check *check, const tidymail_transport *transport);

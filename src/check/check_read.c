@@ -28,17 +28,18 @@ const char *tidymail_check_suggested_url(const tidymail_check *check)
 
 size_t tidymail_check_stage_count(const tidymail_check *check)
 {
-    return check != NULL ? TDM_CHECK_STAGE_COUNT : 0;
+    return check != NULL ? check->end - check->first : 0;
 }
 
 static const struct tdm_check_stage *read_stage(const tidymail_check *check, size_t stage)
 {
-    return check != NULL && stage < TDM_CHECK_STAGE_COUNT ? &check->stages[stage] : NULL;
+    return stage < tidymail_check_stage_count(check) ? &check->stages[check->first + stage] : NULL;
 }
 
 const char *tidymail_check_stage_name(const tidymail_check *check, size_t stage)
 {
-    return read_stage(check, stage) != NULL ? tdm_check_stage_words((int)stage) : "";
+    return read_stage(check, stage) != NULL ? tdm_check_stage_words((int)(check->first + stage))
+                                            : "";
 }
 
 int tidymail_check_stage_status(const tidymail_check *check, size_t stage)

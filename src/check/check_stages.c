@@ -9,8 +9,8 @@
 #define STAGE_LINES_MAX 1500 /* of one stage's detail: a server may talk for long */
 
 static const char *const stage_words[TDM_CHECK_STAGE_COUNT] = {
-    "resolve", "connect", "greeting", "ehlo", "starttls", "tls",
-    "ehlo2",   "auth",    "mail",     "rcpt", "rset",     "quit"};
+    "resolve", "connect", "greeting", "ehlo", "starttls", "tls",  "ehlo2", "auth",    "mail",
+    "rcpt",    "rset",    "quit",     "mx",   "spf",      "dkim", "dmarc", "mta-sts", "tls-rpt"};
 
 const char *tdm_check_stage_words(int stage)
 {
@@ -50,6 +50,12 @@ void tdm_check_warn(tidymail_check *check, int stage, const char *detail, const 
         tdm_buf_add_str(&own->advice, own->advice.length > 0 ? "\n" : "");
         tdm_buf_add_str(&own->advice, advice);
     }
+}
+
+void tdm_check_fail(tidymail_check *check, int stage, const char *detail, const char *advice)
+{
+    tdm_check_warn(check, stage, detail, advice);
+    check->stages[stage].status = TIDYMAIL_CHECK_FAILED;
 }
 
 int tdm_check_stage_of_state(const char *state, int had_starttls)
@@ -284,7 +290,7 @@ static void stages_explain_skipped(tidymail_check *check, const tidymail_transpo
 {
     int failed = check->report->error.kind != TIDYMAIL_OK;
     int implicit = strcmp(transport->url.scheme, "smtps") == 0;
-    for (int i = 0; i < TDM_CHECK_STAGE_COUNT; i++) {
+    for (int i = 0; i < TDM_CHECK_MX; i++) {
         struct tdm_check_stage *stage = &check->stages[i];
         if (stage->status != TIDYMAIL_CHECK_SKIPPED || stage->detail.length > 0) {
             continue;

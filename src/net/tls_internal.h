@@ -6,8 +6,8 @@
  *   tls_session.c  sessions to resume, what SCRAM binds to, the key log
  *   tls_bio.c      OpenSSL's way to our sockets
  *   tls.c          one session: handshake, read, write
- *   tls_guest.c    a session that somebody else runs
  *   tls_facts.c    a certificate as data
+ *   tls_guest.c    a session that somebody else runs
  *   tls_explain.c  from OpenSSL's errors and a certificate to one line for people
  */
 #ifndef TDM_NET_TLS_INTERNAL_H
@@ -66,7 +66,7 @@ struct tdm_tls {
     int guest_done;
     int guest_asked;  /* for the client's certificate */
     int guest_closed; /* close_notify came */
-    int guest_errno; /* when its handshake stopped last */
+    int guest_errno;  /* when its handshake stopped last */
     const char *guest_version;
     const char *guest_cipher;
 };

@@ -323,6 +323,7 @@ void tdm_options_clear(const tidymail_allocator *allocator, struct tdm_options *
     tdm_free(allocator, options->cert);
     tdm_free(allocator, options->key);
     tdm_free(allocator, options->source);
+    tdm_free(allocator, options->resolver);
     tdm_free(allocator, options->region);
     tdm_free(allocator, options->endpoint);
     if (options->proxy != NULL) {

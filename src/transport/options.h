@@ -25,6 +25,7 @@ struct tdm_options {
     char *key;
     char *proxy;
     char *source;
+    char *resolver;
     char *helo;
     int64_t timeout_ms; /* -1 not set */
     int64_t connect_timeout_ms;

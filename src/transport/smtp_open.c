@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "transport/open_parts.h"
+#include "transport/presets.h"
 #include "transport/smtp_own.h"
 #include "util/str.h"
 
@@ -87,9 +88,8 @@ static int open_choose_tls(tidymail_transport *transport, struct tdm_smtp_own *o
                                  "leave tls= out");
     }
     if (!implicit) {
-        int usual = own->lmtp && tdm_open_is_loopback(transport->url.host)
-                        ? TIDYMAIL_SMTP_TLS_NONE
-                        : TIDYMAIL_SMTP_TLS_STARTTLS;
+        int usual = own->lmtp && tdm_open_is_loopback(own->given_host) ? TIDYMAIL_SMTP_TLS_NONE
+                                                                       : TIDYMAIL_SMTP_TLS_STARTTLS;
         own->tls = wanted >= 0 ? wanted : usual;
         return TIDYMAIL_OK;
     }
@@ -104,12 +104,12 @@ static int open_choose_tls(tidymail_transport *transport, struct tdm_smtp_own *o
 
 static int open_set_host(tidymail_transport *transport, struct tdm_smtp_own *own)
 {
-    return tdm_open_host(transport, transport->url.host, &own->host);
+    return tdm_open_host(transport, own->given_host, &own->host);
 }
 
 static int open_set_port(tidymail_transport *transport, struct tdm_smtp_own *own)
 {
-    own->port = transport->url.port;
+    own->port = own->given_port;
     if (own->lmtp && own->port == PORT_RELAY) { /* RFC 2033 5 */
         return open_refuse(transport, "LMTP is not spoken on port 25: a server there speaks SMTP",
                            "use smtp://, or the port of the LMTP server (usually 24)");
@@ -131,11 +131,11 @@ static int open_set_names(tidymail_transport *transport, struct tdm_smtp_own *ow
     char hostname[256] = "";
     struct tdm_buf server;
     tdm_buf_init(&server, &transport->allocator, 8192);
-    int literal = strchr(transport->url.host, ':') != NULL;
+    int literal = strchr(own->given_host, ':') != NULL;
     if (own->unix_path != NULL) {
         tdm_escape(&server, own->unix_path, strlen(own->unix_path), 0);
     } else {
-        tdm_buf_addf(&server, literal ? "[%s]:%d" : "%s:%d", transport->url.host, own->port);
+        tdm_buf_addf(&server, literal ? "[%s]:%d" : "%s:%d", own->given_host, own->port);
     }
     own->server = server.failed ? NULL : tdm_strdup(&transport->allocator, tdm_buf_text(&server));
     tdm_buf_clear(&server);
@@ -187,10 +187,38 @@ static int open_set_path(tidymail_transport *transport, struct tdm_smtp_own *own
                              "give it a shorter name, or a symbolic link");
 }
 
+/* Host and port by URL or preset. `implicit` is then whether TLS comes first. */
+static int open_set_target(tidymail_transport *transport, struct tdm_smtp_own *own, int *implicit)
+{
+    struct tdm_preset_target target;
+    const struct tdm_options *options = &transport->options;
+    if (transport->preset == NULL) {
+        if (options->region != NULL || options->endpoint != NULL) {
+            return open_refuse(transport,
+                               options->region != NULL
+                                   ? "option region: only mail services have one"
+                                   : "option endpoint: only mail services have one",
+                               "name the server's host in the URL");
+        }
+        own->given_port = transport->url.port;
+        own->given_host = tdm_strdup(&transport->allocator, transport->url.host);
+        return own->given_host != NULL ? TIDYMAIL_OK : open_out_of_memory(&transport->error);
+    }
+    int kind = tdm_preset_target(transport, &target);
+    own->given_host = target.host;
+    own->given_port = target.port;
+    *implicit = target.implicit;
+    return kind;
+}
+
 static int open_fill(tidymail_transport *transport, struct tdm_smtp_own *own, int implicit)
 {
-    int is_unix = transport->url.host[0] == '\0';
-    int kind = is_unix ? open_set_path(transport, own) : TIDYMAIL_OK;
+    int kind = open_set_target(transport, own, &implicit);
+    if (kind != TIDYMAIL_OK) {
+        return kind;
+    }
+    int is_unix = own->given_host[0] == '\0';
+    kind = is_unix ? open_set_path(transport, own) : TIDYMAIL_OK;
     if (kind == TIDYMAIL_OK) {
         kind = open_choose_tls(transport, own, implicit);
     }
@@ -230,6 +258,7 @@ void tdm_smtp_free_settings(struct tdm_smtp_own *own)
 {
     tidymail_allocator allocator = own->transport->allocator;
     tdm_url_clear(&allocator, &own->proxy_url);
+    tdm_free(&allocator, own->given_host);
     tdm_free(&allocator, own->host);
     tdm_free(&allocator, own->server);
     tdm_free(&allocator, own->helo);

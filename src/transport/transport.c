@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "transport/presets.h"
 #include "transport/rest_open.h"
 #include "transport/transport_impl.h"
 #include "util/near.h"
@@ -45,6 +46,12 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
 {
     const char *names[TRANSPORT_KIND_COUNT + TRANSPORT_SERVICES_MAX + 1] = {NULL};
     const char *scheme = transport->url.scheme;
+    int implicit = 0;
+    const struct tdm_preset *preset = tdm_preset_find(scheme, &implicit);
+    if (preset != NULL) {
+        const struct tdm_transport_ops *ops = implicit ? &tdm_transport_smtps : &tdm_transport_smtp;
+        return tdm_preset_begin(transport, preset, implicit) == TIDYMAIL_OK ? ops : NULL;
+    }
     if (tdm_provider_find(scheme) != NULL) {
         return &tdm_transport_rest;
     }
@@ -58,8 +65,10 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
     struct tdm_buf hint;
     tdm_buf_init(&words, &transport->allocator, 4096);
     tdm_buf_init(&hint, &transport->allocator, 4096);
-    tdm_buf_add_str(&hint, "known schemes: smtp://host, smtps://host, lmtp://host, "
-                           "lmtp+unix:///path, memory:, file:///dir");
+    tdm_buf_add_str(&hint,
+                    "known schemes: smtp://host, smtps://host, lmtp://host, "
+                    "lmtp+unix:///path, memory:, file:///dir, sendgrid+smtp://KEY@ and other SMTP "
+                    "servers by name (docs/smtp-presets.md)");
     for (size_t i = 0; i < TRANSPORT_SERVICES_MAX && tdm_provider_at(i) != NULL; i++) {
         const struct tdm_provider *provider = tdm_provider_at(i);
         names[TRANSPORT_KIND_COUNT + i] = provider->scheme;
@@ -80,6 +89,10 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
 static int transport_set_option(tidymail_transport *transport, const char *name, size_t length,
                                 const char *value)
 {
+    int kind = TIDYMAIL_OK;
+    if (transport->preset != NULL && tdm_preset_set_option(transport, name, length, value, &kind)) {
+        return kind;
+    }
     return transport_is_service(transport)
                ? tdm_rest_set_option(transport, name, length, value)
                : tdm_options_set(&transport->allocator, &transport->options, name, length, value,
@@ -220,6 +233,9 @@ static int transport_check_login(tidymail_transport *transport)
     static const char *const by_token[] = {"XOAUTH2", "OAUTHBEARER", NULL};
     int has_user = transport->user != NULL && transport->user[0] != '\0';
     int has_secret = transport->password != NULL || transport->options.password_from != NULL;
+    if (transport->preset != NULL) {
+        return tdm_preset_read_login(transport);
+    }
     if (transport_is_service(transport)) {
         return tdm_rest_read_login(transport);
     }
@@ -254,6 +270,9 @@ static int transport_check_login(tidymail_transport *transport)
 static int transport_check_parts(tidymail_transport *transport)
 {
     const struct tdm_url *url = &transport->url;
+    if (transport->preset != NULL) {
+        return tdm_preset_check_parts(transport);
+    }
     if (transport_is_service(transport)) {
         return tdm_rest_check_parts(transport);
     }
@@ -459,6 +478,7 @@ void tdm_transport_free(tidymail_transport *transport)
     tidymail_allocator allocator = transport->allocator;
     transport_free_secret(&allocator, transport->user);
     transport_free_secret(&allocator, transport->password);
+    tdm_preset_end(transport);
     tdm_rest_clear_options(transport);
     tdm_url_clear(&allocator, &transport->url);
     tdm_options_clear(&allocator, &transport->options);

@@ -225,4 +225,5 @@ const struct tdm_transport_ops tdm_transport_file = {
     .open = file_open_transport,
     .send = file_send,
     .close = file_close_transport,
+    .stores = 1,
 };

@@ -41,6 +41,9 @@ struct tdm_job {
     int done;
 };
 
+struct tdm_capabilities;
+struct tdm_preset_use;
+
 /* Who logs in, and with what. */
 enum tdm_transport_login {
     TDM_TRANSPORT_LOGIN_NONE = 0,
@@ -56,6 +59,10 @@ struct tdm_transport_ops {
     /* Sends one job and returns when job->report is decided. */
     void (*send)(tidymail_transport *transport, struct tdm_job *job);
     void (*close)(tidymail_transport *transport);
+    /* What can be asked of it beside delivering (struct tdm_service_wishes); NULL: it checks that
+     * itself. A preset has its own. */
+    const struct tdm_capabilities *capabilities;
+    int stores; /* it keeps messages: what is asked of a service is noted in the report */
     enum tdm_transport_login login;
     int is_unix;       /* the URL has a path and no host */
     int takes_message; /* a job's message, in place of its source */
@@ -66,6 +73,7 @@ struct tidymail_transport {
     const struct tdm_transport_ops *ops;  /* NULL while the URL is bad */
     const struct tdm_transport_ops *kind; /* what the scheme names; NULL: nothing */
     void *impl;
+    struct tdm_preset_use *preset; /* NULL: the URL names a host (presets.h) */
     struct tdm_url url;
     struct tdm_options options;
     struct tdm_mail_field *service_options; /* those of one service only, checked */

@@ -121,6 +121,7 @@ const struct tdm_transport_ops tdm_transport_memory = {
     .open = memory_open,
     .send = memory_send,
     .close = memory_close,
+    .stores = 1,
 };
 
 static const struct memory_message *memory_get(const tidymail_transport *transport, size_t index)

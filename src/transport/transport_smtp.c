@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "transport/open_parts.h"
+#include "transport/presets.h"
 #include "transport/smtp_own.h"
 #include "util/base64.h"
 
@@ -87,12 +88,16 @@ static tidymail_smtp *smtp_new_engine(struct tdm_smtp_own *own)
     char nonce[NONCE_BYTES / 3 * 4 + 1];
     const tidymail_transport *transport = own->transport;
     const struct tdm_options *given = &transport->options;
+    struct tdm_smtp_login login;
     tidymail_smtp_options options = TIDYMAIL_SMTP_OPTIONS_INIT;
+    if (tdm_preset_login(transport, &login) != 0) {
+        return NULL;
+    }
     options.helo = own->helo;
     options.server = own->server;
-    options.user = transport->user;
-    options.password = transport->password;
-    options.auth = given->auth;
+    options.user = login.user;
+    options.password = login.password;
+    options.auth = login.auth;
     options.tls = own->tls;
     options.cleartext_auth = given->cleartext_auth;
     options.no_pipelining = !given->pipelining;
@@ -107,7 +112,10 @@ static tidymail_smtp *smtp_new_engine(struct tdm_smtp_own *own)
         given->reply_timeout_set ? given->reply_timeout_ms : DEFAULT_TLS_TIMEOUT_MS;
     options.trace = smtp_trace;
     options.trace_context = own;
-    return tidymail_smtp_new_with(&options, transport->clock.now_ms(), &transport->allocator);
+    tidymail_smtp *engine =
+        tidymail_smtp_new_with(&options, transport->clock.now_ms(), &transport->allocator);
+    tdm_wipe(login.derived, sizeof(login.derived));
+    return engine;
 }
 
 static int smtp_fail_job(struct tdm_job *job, int kind, const char *words)
@@ -131,6 +139,7 @@ static int smtp_new_link(struct tdm_smtp_own *own, struct tdm_job *job)
         return smtp_fail_job(job, TIDYMAIL_KIND_LOCAL,
                              "the event loop could not be set up (libuv)");
     }
+    own->loop.resolver = transport->options.resolver;
     /* a wrong ca= or cert= is found before anything is connected; the system's roots can wait */
     const struct tdm_options *given = &transport->options;
     if (own->tls != TIDYMAIL_SMTP_TLS_NONE &&
@@ -269,11 +278,19 @@ static int lmtp_open(tidymail_transport *transport)
     return tdm_smtp_open(transport, 1, 0);
 }
 
+/* The protocol knows messages; what services do beside that, it has no words for. */
+static const struct tdm_capabilities smtp_capabilities = {
+    .name = "an SMTP server",
+    .can = ~(unsigned)(TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
+                       TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY | TDM_CAN_SANDBOX),
+};
+
 const struct tdm_transport_ops tdm_transport_smtp = {
     .scheme = "smtp",
     .open = smtp_open,
     .send = smtp_send,
     .close = smtp_close,
+    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_smtps = {
@@ -281,6 +298,7 @@ const struct tdm_transport_ops tdm_transport_smtps = {
     .open = smtps_open,
     .send = smtp_send,
     .close = smtp_close,
+    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_lmtp = {
@@ -288,6 +306,7 @@ const struct tdm_transport_ops tdm_transport_lmtp = {
     .open = lmtp_open,
     .send = smtp_send,
     .close = smtp_close,
+    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_lmtp_unix = {
@@ -295,6 +314,7 @@ const struct tdm_transport_ops tdm_transport_lmtp_unix = {
     .open = lmtp_open,
     .send = smtp_send,
     .close = smtp_close,
+    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
     .is_unix = 1,
 };

@@ -21,8 +21,6 @@ def stand(tmp_path):
 @pytest.mark.parametrize("title,function", check_setups.SETUPS,
                          ids=[title for title, _ in check_setups.SETUPS])
 def test_a_broken_setup_is_explained_and_mended(title, function, stand):
-    if title.startswith("IPv6") and not check_setups.localhost_has_both():
-        pytest.skip("localhost has no ::1 beside 127.0.0.1 on this machine")
     check_setups.run(stand, function)
 
 

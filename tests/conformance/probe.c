@@ -14,6 +14,7 @@
 #include "message/message_data.h"
 #include "message/parameter.h"
 #include "provider/provider.h"
+#include "provider/sigv4.h"
 #include "read_source.h"
 #include "util/base64.h"
 #include "util/quoted_printable.h"
@@ -402,6 +403,53 @@ static void probe_encoded(const struct probe *probe, int use_base64)
     tdm_buf_clear(&out);
 }
 
+/* sigv4 METHOD PATH QUERY BODY KEY-ID SECRET TOKEN REGION SERVICE TIME KEEP-PATH (NAME VALUE)...: the
+ * canonical request, the string to sign, X-Amz-Date and Authorization. An empty TOKEN is none. */
+static void probe_sigv4(const struct probe *probe)
+{
+    struct tdm_sigv4_field fields[PROBE_ARGUMENTS_MAX / 2];
+    struct tdm_sigv4_request request = {.method = probe_text(probe, 1),
+                                        .path = probe_text(probe, 2),
+                                        .query = probe_text(probe, 3),
+                                        .fields = fields,
+                                        .payload = probe_text(probe, 4),
+                                        .key_id = probe_text(probe, 5),
+                                        .secret = probe_text(probe, 6),
+                                        .region = probe_text(probe, 8),
+                                        .service = probe_text(probe, 9),
+                                        .now_s = strtoll(probe_text(probe, 10), NULL, 10),
+                                        .keep_path = atoi(probe_text(probe, 11))};
+    request.payload_length = probe->count > 4 ? probe->arguments[4].length : 0;
+    request.session_token = probe_text(probe, 7)[0] != '\0' ? probe_text(probe, 7) : NULL;
+    for (size_t i = 12; i + 1 < probe->count; i += 2) {
+        fields[request.field_count].name = probe_text(probe, i);
+        fields[request.field_count++].value = probe_text(probe, i + 1);
+    }
+    struct tdm_sigv4 signature;
+    if (tdm_sigv4_sign(&request, NULL, &signature) != 0) {
+        probe_refused("no signature");
+    } else {
+        printf("ok");
+        probe_put_text(tdm_buf_text(&signature.canonical));
+        probe_put_text(tdm_buf_text(&signature.to_sign));
+        probe_put_text(signature.date);
+        probe_put_text(tdm_buf_text(&signature.authorization));
+    }
+    tdm_sigv4_clear(&signature);
+}
+
+/* ses-password SECRET REGION: the password for SMTP. */
+static void probe_ses_password(const struct probe *probe)
+{
+    char password[TDM_SES_PASSWORD_MAX];
+    if (tdm_ses_smtp_password(probe_text(probe, 1), probe_text(probe, 2), password) != 0) {
+        probe_refused("no password");
+        return;
+    }
+    printf("ok");
+    probe_put_text(password);
+}
+
 static void probe_answer(const struct probe *probe)
 {
     const char *command = probe_text(probe, 0);
@@ -421,6 +469,10 @@ static void probe_answer(const struct probe *probe)
         probe_encoded(probe, command[0] == 'b');
     } else if (strcmp(command, "dkim-body") == 0 || strcmp(command, "dkim-field") == 0) {
         probe_dkim(probe, command[5] == 'b');
+    } else if (strcmp(command, "sigv4") == 0) {
+        probe_sigv4(probe);
+    } else if (strcmp(command, "ses-password") == 0) {
+        probe_ses_password(probe);
     } else {
         probe_refused("no such command");
     }
