@@ -5,7 +5,6 @@ import email
 import email.policy
 import os
 import re
-import select
 import subprocess
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from command import HERE, Server, tidymail
 
 BUILD = Path(os.environ.get("TIDYMAIL_BUILD", HERE.parent.parent / "build/asan"))
 PROGRAM = BUILD / "tests/examples/switch_provider"
-SERVICES = ("mailgun", "sendgrid", "ses", "postmark")
+NO_TAGS = ("gmail", "graph")
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason=f"{PROGRAM} is not built")
 
@@ -48,12 +47,11 @@ def content(raw):
 def doubles(tmp_path):
     """(URLs of the doubles by service, the server)"""
     server = Server("--api", store=tmp_path / "services")
-    text = b""
-    while select.select([server.process.stdout], [], [], 1)[0]:
-        text += os.read(server.process.stdout.fileno(), 65536)
-        if text.endswith(b"\n") and b"graph://" in text:
-            break
-    urls = {line.split("://")[0]: line for line in text.decode().splitlines()}
+    urls = {}
+    while "graph" not in urls:  # the last of them
+        line = server.process.stdout.readline().decode().rstrip("\n")
+        assert "://" in line, urls
+        urls[line.split("://")[0]] = line
     known = tidymail("providers", "--json").out
     yield {name: url for name, url in urls.items() if f'"{name}"' in known}, server
     server.end()
@@ -61,9 +59,6 @@ def doubles(tmp_path):
 
 def test_one_url(serve, doubles):
     urls, services = doubles
-    missing = [name for name in SERVICES if name not in urls]
-    if missing:
-        pytest.skip(f"no service or no double: {', '.join(missing)}")
     smtp = serve("--user", "ann", "--password", "S3CRET", store=True)
     status, said = switch(smtp.url)
     assert status == 0, said
@@ -72,12 +67,13 @@ def test_one_url(serve, doubles):
     wanted = content(smtp.messages()[0])
     assert wanted["subject"] == "Grüße, wherever this goes"
     assert wanted["files"] == [("picture.png", "image/png", b"\x89PNG\r\n\x1a\n and so on")]
-    for number, name in enumerate(SERVICES):
-        status, said = switch(urls[name])
+    assert len(urls) >= 3
+    for number, (name, url) in enumerate(urls.items()):
+        status, said = switch(url)
         assert status == 0, (name, said)
         assert said["through"] == [name] and said["outcome"] == ["sent"]
-        assert said["service's id"][0] != ""
-        assert "note" not in said or name == "ses", said
+        assert name == "graph" or said["service's id"][0] != ""
+        assert len(said.get("note", [])) == (name in NO_TAGS), (name, said)
         stored = services.messages()
         assert len(stored) == number + 1
         assert content(stored[-1]) == wanted, name
