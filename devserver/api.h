@@ -323,8 +323,8 @@ int tdm_api_mail_raw(struct tdm_api_mail *mail, const char *field, const char *b
                      int header_recipients);
 /* One more X-Double-NAME. */
 int tdm_api_mail_mark(struct tdm_api_mail *mail, const char *name, const char *format, ...);
-/* A tag that is a pair: Metadata "name=value"; where the name is "tag" (or "tag" and digits) Tag "value",
- * where the value only says that it is there ("true", "1", "yes", the name again) Tag "name". */
+/* A tag that is a pair: Metadata "name=value"; where the name is "tag" (or "tag" and digits) Tag
+ * "value". */
 int tdm_api_mail_mark_pair(struct tdm_api_mail *mail, const char *name, const char *value);
 /* Option "name=value", strings as they are, all else as JSON; nothing for NULL. */
 int tdm_api_mail_mark_option(struct tdm_api_mail *mail, const char *name, json_t *value);

@@ -490,10 +490,6 @@ int tdm_api_mail_mark_pair(struct tdm_api_mail *mail, const char *name, const ch
     if (mail_is_tag_word(name)) {
         return tdm_api_mail_mark(mail, "Tag", "%s", value);
     }
-    if (strcmp(value, name) == 0 || strcmp(value, "true") == 0 || strcmp(value, "1") == 0 ||
-        strcmp(value, "yes") == 0) {
-        return tdm_api_mail_mark(mail, "Tag", "%s", name);
-    }
     return tdm_api_mail_mark(mail, "Metadata", "%s=%s", name, value);
 }
 
