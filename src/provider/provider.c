@@ -12,6 +12,7 @@
 /* In the order of the documentation, and a NULL. */
 static const struct tdm_provider *const providers[] = {
     &tdm_provider_sendgrid,
+    &tdm_provider_postmark,
     &tdm_provider_resend,
     &tdm_provider_brevo,
     &tdm_provider_mailjet,
