@@ -11,6 +11,7 @@
 
 /* In the order of the documentation, and a NULL. */
 static const struct tdm_provider *const providers[] = {
+    &tdm_provider_mailgun,
     &tdm_provider_sendgrid,
     &tdm_provider_postmark,
     &tdm_provider_resend,
