@@ -26,6 +26,9 @@ SERVICES = {
     "mandrill": ("mandrill", "test_api_key", "", "", ""),
     "mailersend": ("mailersend", "test_api_token", "", "", "x-message-id"),
 }
+# Where tidymail says the same in another way, or more, this makes it say what anymail does.
+AS_ANYMAIL = {"brevo": ("html-from-text", "no"), "sparkpost": ("perform-substitutions", "yes"),
+              "resend": ("tags-in-header", "yes")}
 OTHERS = ("mailtrap", "postal", "scaleway", "unisender-go")
 # Members of esp_extra that are anymail's own, or a request of another kind.
 NOT_EXTRA = {"api_token", "batch_send_mode", "use_dynamic_template", "merge_field_format",
@@ -118,8 +121,8 @@ def service_calls(scheme, message):
     extra = {k: v for k, v in (message.get("esp_extra") or {}).items() if k != "sender_domain"}
     if NOT_EXTRA & (set(extra) | set(extra.get("message", {}))):
         raise OutOfScope("extra-of-anymail")
-    if scheme == "brevo":  # the API asks for HTML, the other project does not
-        yield from ("option", "brevo", "html-from-text", "no")
+    if scheme in AS_ANYMAIL and message.get("template_id") is None:
+        yield from ("option", scheme, *AS_ANYMAIL[scheme])
     if extra:
         yield from ("option", scheme, "extra", json.dumps(extra))
 
@@ -186,7 +189,9 @@ def refusal_rule(scheme, message, words):
     if "more than" in words and "takes in one message" in words:
         return "limits-are-checked"
     if "name of <" in words and "comma or semicolon" in words:
-        return "names-the-service-refuses"
+        return "words-the-service-refuses"
+    if words.startswith("to: ") and not message["to"]:
+        return "to-is-needed"
     if has_defects(", ".join(message["reply_to"])) and words.startswith("Reply-To"):
         return "no-guessing"
     if "control character" in words:

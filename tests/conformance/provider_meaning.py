@@ -192,6 +192,8 @@ def sendgrid(body):
 def sparkpost(body):
     recipients = body.pop("recipients", [])
     result = members(body)
+    if result.get("options", {}).get("perform_substitutions") is True:  # the default
+        del result["options"]["perform_substitutions"]
     result["rcpt"] = sorted(mailbox(item["address"] if isinstance(item["address"], str) else
                                     {"email": item["address"]["email"],
                                      "name": item["address"].get("name", "")}) for item in recipients)
@@ -436,8 +438,9 @@ def differences(theirs, ours, path=""):
 
 
 def api_of(url):
-    """Host and version of an API: "api.example.com/v1"."""
-    return "/".join(url.split("/")[2:4])
+    """Host and version of an API: "api.example.com/v1", "api.example.com/api/v1"."""
+    host, *path = url.split("/")[2:]
+    return "/".join([host, *path[:2 if path[:1] == ["api"] else 1]])
 
 
 def unnamed(files, others):
