@@ -566,8 +566,6 @@ static void test_urls(void **state)
         {"fake://sekret@?proxy=ftp://p", "option proxy", ""},
         {"fake://sekret@?source=here", "option source", ""},
         {"fake://sekret@?key=/k", "no certificate", ""},
-        {"smtp://h.example?endpoint=https://a.example", "option endpoint", ""},
-        {"smtp://h.example?region=eu", "option region", ""},
         {"smpt://h.example", "did you mean smtp", ""},
     };
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
