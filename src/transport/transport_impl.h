@@ -41,7 +41,6 @@ struct tdm_job {
     int done;
 };
 
-struct tdm_capabilities;
 struct tdm_preset_use;
 
 /* Who logs in, and with what. */
@@ -59,10 +58,6 @@ struct tdm_transport_ops {
     /* Sends one job and returns when job->report is decided. */
     void (*send)(tidymail_transport *transport, struct tdm_job *job);
     void (*close)(tidymail_transport *transport);
-    /* What can be asked of it beside delivering (struct tdm_service_wishes); NULL: it checks that
-     * itself. A preset has its own. */
-    const struct tdm_capabilities *capabilities;
-    int stores; /* it keeps messages: what is asked of a service is noted in the report */
     enum tdm_transport_login login;
     int is_unix;       /* the URL has a path and no host */
     int takes_message; /* a job's message, in place of its source */
