@@ -190,6 +190,8 @@ def refusal_rule(scheme, message, words):
         return "limits-are-checked"
     if "name of <" in words and "comma or semicolon" in words:
         return "words-the-service-refuses"
+    if scheme == "ses" and words.startswith("tags: ") and "of ASCII" in words:
+        return "message-tags"
     if words.startswith("to: ") and not message["to"]:
         return "to-is-needed"
     if has_defects(", ".join(message["reply_to"])) and words.startswith("Reply-To"):

@@ -24,8 +24,8 @@ def shown(name, spec):
     """A mailbox as a reader shows it, its domain in A-labels."""
     name = str(make_header(decode_header(name)))
     local, at, domain = spec.rpartition("@")
-    if not domain.isascii():
-        domain = domain.encode("idna").decode()
+    domain = ".".join(label if label.isascii() else "xn--" + label.lower().encode("punycode").decode()
+                      for label in domain.split("."))
     spec = f"{local}{at}{domain.lower()}"
     return f"{name} <{spec}>" if name and name != spec else spec
 
@@ -452,6 +452,11 @@ def unnamed(files, others):
 def rule_of(scheme, row, path, theirs, ours):
     """The rule of differences.txt for a difference; None: there is none."""
     member = path.split("/")[-1].lower()
+    if scheme == "ses" and path == "body/ConfigurationSetName" and ours is None:
+        return "settings-of-anymail"
+    if scheme == "ses" and path.startswith(("body/EmailTags/", "body/headers/x-tag",
+                                            "body/headers/x-metadata")):
+        return "message-tags"
     if path == "url" and api_of(theirs) != api_of(row["usual_url"]):
         return "endpoint-of-its-own"
     if member.startswith("attachment") and theirs and ours and unnamed(ours, theirs) == theirs:
