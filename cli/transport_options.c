@@ -28,6 +28,9 @@ const struct cli_option transport_option_names[] = {
     {"reply-timeout", "SECONDS", "each reply, handshake and stretch of a write", CLI_LAST},
     {"final-timeout", "SECONDS", "the answer after the end of the message", CLI_LAST},
     {"password-from", "SOURCE", "env:NAME, file:PATH or command:LINE", CLI_LAST},
+    {"region", "NAME", "the region of a mail service", CLI_LAST},
+    {"endpoint", "URL", "another server in place of a mail service's own", CLI_LAST},
+    {"unsupported", "VALUE", "drop: leave out what the service cannot do", CLI_LAST},
     {"transcript", "VALUE", "yes: keep it for a sent message too", CLI_LAST},
     {NULL, NULL, NULL, 0},
 };

@@ -38,8 +38,9 @@ struct tdm_api {
 static const tidymail_allocator *const memory = &tdm_allocator_default;
 
 static const struct tdm_double *const doubles[] = {
-    &tdm_double_mailgun,  &tdm_double_sendgrid, &tdm_double_ses,
-    &tdm_double_postmark, &tdm_double_resend,   &tdm_double_sparkpost,
+    &tdm_double_mailgun,  &tdm_double_sendgrid,   &tdm_double_ses,   &tdm_double_postmark,
+    &tdm_double_resend,   &tdm_double_sparkpost,  &tdm_double_brevo, &tdm_double_mailjet,
+    &tdm_double_mandrill, &tdm_double_mailersend, &tdm_double_gmail, &tdm_double_graph,
 };
 
 const struct tdm_double *tdm_double_at(size_t index)
@@ -430,6 +431,11 @@ static void api_expand(struct tdm_buf *out, const char *text, int64_t now_s)
         if (strncmp(text, "{reset}", 7) == 0) {
             tdm_buf_add_number(out, now_s + RESET_S);
             text += 7;
+        } else if (strncmp(text, "{reset-date}", 12) == 0) {
+            char date[TDM_API_TIME_SIZE];
+            tdm_api_time(now_s + RESET_S, date);
+            tdm_buf_add_str(out, date);
+            text += 12;
         } else {
             tdm_buf_add_char(out, *text++);
         }
@@ -475,12 +481,13 @@ static void api_answer_fault(struct tdm_api_call *call, const struct tdm_api_fau
 }
 
 /* Kinds of which the request is taken as any other; what differs comes behind it. */
-static int api_is_served(const struct tdm_api_fault *fault)
+static int api_is_served(const struct tdm_api_call *call, const struct tdm_api_fault *fault)
 {
     if (fault == NULL) {
         return 1;
     }
-    return fault->kind == TDM_API_FAULT_PARTIAL || fault->kind == TDM_API_FAULT_HANG ||
+    return (fault->kind == TDM_API_FAULT_UNVERIFIED_SENDER && call->service->unverified) ||
+           fault->kind == TDM_API_FAULT_PARTIAL || fault->kind == TDM_API_FAULT_HANG ||
            fault->kind == TDM_API_FAULT_CUT ||
            (fault->kind == TDM_API_FAULT_EMPTY && fault->status == 0);
 }
@@ -514,7 +521,7 @@ static void api_serve(struct tdm_api_call *call, const struct tdm_api_fault *fau
 {
     if (call->service == NULL) {
         api_answer_nobody(call);
-    } else if (!api_is_served(fault)) {
+    } else if (!api_is_served(call, fault)) {
         api_answer_fault(call, fault);
     } else if (call->service->max_request > 0 &&
                call->request->body.length > call->service->max_request) {
@@ -522,6 +529,7 @@ static void api_serve(struct tdm_api_call *call, const struct tdm_api_fault *fau
                        call->service->max_request);
     } else {
         call->partial = fault != NULL && fault->kind == TDM_API_FAULT_PARTIAL;
+        call->unverified = fault != NULL && fault->kind == TDM_API_FAULT_UNVERIFIED_SENDER;
         call->service->serve(call);
         if (call->status == 0 || call->fields.failed || call->body.failed) {
             tdm_api_answer(call, 500, "", "out of memory\n");

@@ -63,6 +63,7 @@ struct tdm_api_call {
     int64_t now_s;         /* seconds since 1970 */
     int encrypted;         /* came over TLS */
     int partial;           /* a fault rule asks for a success that hides a refusal */
+    int unverified;        /* one asks for a sender who is not verified (see tdm_double) */
     const char *user;      /* the credentials that are accepted; key NULL: any (user too) */
     const char *key;       /* */
     char *who;             /* set by tdm_api_login: the user that the message is kept with */
@@ -90,7 +91,7 @@ enum tdm_api_refusal {
 };
 
 /* The answer to a fault rule. In `fields` and `body` {reset} becomes the time 60 s from now (seconds
- * since 1970). A Content-Type that is not in `fields` is made from the
+ * since 1970), {reset-date} the same as a date. A Content-Type that is not in `fields` is made from the
  * body. */
 struct tdm_api_canned {
     enum tdm_api_fault_kind kind;
@@ -105,6 +106,7 @@ struct tdm_double {
     const char *default_user;
     size_t max_request; /* bytes of the body; 0: no limit of its own */
     int partial;
+    int unverified; /* it says so in a success: `serve` looks at call->unverified */
     const struct tdm_api_canned *canned;
     int (*claims)(const struct tdm_served_request *request);
     void (*serve)(struct tdm_api_call *call);

@@ -66,6 +66,9 @@ static int fault_exists(const struct tdm_double *service, enum tdm_api_fault_kin
     if (kind == TDM_API_FAULT_PARTIAL) {
         return service->partial;
     }
+    if (kind == TDM_API_FAULT_UNVERIFIED_SENDER && service->unverified) {
+        return 1;
+    }
     if (kind >= TDM_API_FAULT_GATEWAY) {
         return 1;
     }

@@ -136,7 +136,8 @@ static void check_conclude(tidymail_check *check)
 
 static int check_is_smtp(const tidymail_transport *transport)
 {
-    return transport->ops == NULL || strncmp(transport->url.scheme, "smtp", 4) == 0 ||
+    return transport->ops == NULL || transport->preset != NULL ||
+           strncmp(transport->url.scheme, "smtp", 4) == 0 ||
            strncmp(transport->url.scheme, "lmtp", 4) == 0;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check/check_data.h"
+#include "transport/presets.h"
 #include "util/str.h"
 
 #define STAGE_LINES_MAX 1500 /* of one stage's detail: a server may talk for long */
@@ -289,7 +290,8 @@ static void stages_soften_greylisting(tidymail_check *check)
 static void stages_explain_skipped(tidymail_check *check, const tidymail_transport *transport)
 {
     int failed = check->report->error.kind != TIDYMAIL_OK;
-    int implicit = strcmp(transport->url.scheme, "smtps") == 0;
+    int implicit = transport->preset != NULL ? transport->preset->implicit
+                                             : strcmp(transport->url.scheme, "smtps") == 0;
     for (int i = 0; i < TDM_CHECK_MX; i++) {
         struct tdm_check_stage *stage = &check->stages[i];
         if (stage->status != TIDYMAIL_CHECK_SKIPPED || stage->detail.length > 0) {

@@ -147,7 +147,9 @@ void provider_case_open(struct provider_case *c, const struct tdm_provider *prov
 {
     static const struct tdm_writer_env env = {PROVIDER_CASE_NOW, {1, 2, 3}, NULL};
     memset(c, 0, sizeof(*c));
-    c->account = (struct tdm_account){PROVIDER_CASE_KEY, PROVIDER_CASE_SECRET, "", region, NULL, 0};
+    const char *host = strcmp(provider->scheme, "ses") == 0 ? "us-east-1" : "d.org";
+    c->account = (struct tdm_account){
+        PROVIDER_CASE_KEY, PROVIDER_CASE_SECRET, provider->needs_host ? host : "", region, NULL, 0};
     c->message = tidymail_message_new_with(allocator);
     tdm_error_init(&c->error, allocator);
     tdm_http_request_init(&c->request, allocator);

@@ -636,6 +636,8 @@ static void basic(void **state)
         tidymail_webhook_basic_ok("Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "Aladdin", "open sesame"));
     assert_false(
         tidymail_webhook_basic_ok("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ", "Aladdin", "open sesame"));
+    assert_true(tidymail_webhook_basic_ok("Basic YTpiOmM=", "a", "b:c")); /* a:b:c */
+    assert_false(tidymail_webhook_basic_ok("Basic YTpiOmM=", "a:b", "c"));
     assert_false(tidymail_webhook_basic_ok("Basic ", "", ""));
     assert_false(tidymail_webhook_basic_ok("Basic", "", ""));
     assert_false(tidymail_webhook_basic_ok("", "", ""));
