@@ -16,7 +16,7 @@ probe = Probe()
 # scheme: file, key, secret, host, the field of the answer that has the id
 SERVICES = {
     "mailgun": ("mailgun", "test_api_key", "", "example.com", ""),
-    "sendgrid": ("sendgrid", "test_api_key", "", "", ""),
+    "sendgrid": ("sendgrid", "test_api_key", "", "", "x-message-id"),
     "ses": ("amazon-ses", "test-access-key-id", "test-secret-access-key", "us-east-1", ""),
     "postmark": ("postmark", "test_server_token", "", "", ""),
     "resend": ("resend", "test_api_key", "", "", ""),
@@ -162,7 +162,7 @@ def answer_of(scheme, row):
                                             if k != "ResponseMetadata"}).encode())
     body = response.get("body")
     body = body if isinstance(body, bytes) else (body or "").encode()
-    # header fields of answers are not recorded: the id of MailerSend stands in one
+    # header fields of answers are not recorded: the ids of SendGrid and MailerSend stand in one
     known = (row.get("result") or {}).get("message_id") if field else None
     return (response["status"], field if known else "", known or "", body)
 
@@ -192,6 +192,8 @@ def refusal_rule(scheme, message, words):
         return "words-the-service-refuses"
     if scheme == "ses" and words.startswith("tags: ") and "of ASCII" in words:
         return "message-tags"
+    if words.startswith("template: ") and "passes over text" in words:
+        return "text-beside-template"
     if words.startswith("to: ") and not message["to"]:
         return "to-is-needed"
     if has_defects(", ".join(message["reply_to"])) and words.startswith("Reply-To"):
