@@ -466,9 +466,13 @@ static void api_answer_fault(struct tdm_api_call *call, const struct tdm_api_fau
 {
     static const char html[] = "Content-Type: text/html\r\n";
     if (fault->kind == TDM_API_FAULT_GATEWAY) {
-        tdm_api_answer(call, fault->status != 0 ? fault->status : 502, html,
-                       "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
-                       "<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n");
+        int status = fault->status != 0 ? fault->status : 502;
+        const char *words = tdm_http_reason(status);
+        tdm_api_answer(call, status, html,
+                       tdm_api_textf(call,
+                                     "<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n"
+                                     "<center><h1>%d %s</h1></center>\r\n</body>\r\n</html>\r\n",
+                                     status, words, status, words));
     } else if (fault->kind == TDM_API_FAULT_GARBAGE) {
         tdm_api_answer(call, 200, html, "<!DOCTYPE html><html><body>It works!</body></html>\n");
     } else if (fault->kind == TDM_API_FAULT_REDIRECT) {

@@ -376,7 +376,7 @@ static void brevo_serve(struct tdm_api_call *call)
 
 const struct tdm_double tdm_double_brevo = {
     .scheme = "brevo",
-    .url = "brevo://{key}@{end}",
+    .url = "brevo://{key}@default{end}",
     .default_user = "",
     .max_request = REQUEST_MAX,
     .partial = 0,

@@ -104,10 +104,12 @@ static int form_part_field(struct tdm_api_form_item *item, const char *line, siz
             tdm_buf_reset(&found);
             if (form_parameter(text, "filename", &found) == 0) {
                 item->filename = tdm_strdup(memory, tdm_buf_text(&found));
+                result = item->filename != NULL ? 0 : -1;
             }
         }
     } else if (tdm_starts_nocase(text, length, "Content-Type:") && item->type == NULL) {
         item->type = tdm_strdup(memory, text + 13 + strspn(text + 13, " \t"));
+        result = item->type != NULL ? 0 : -1;
     }
     result = value.failed || found.failed || memchr(line, '\0', length) != NULL ? -1 : result;
     tdm_buf_clear(&value);

@@ -361,7 +361,7 @@ static void gmail_serve(struct tdm_api_call *call)
 
 const struct tdm_double tdm_double_gmail = {
     .scheme = "gmail",
-    .url = "gmail://{key}@{end}",
+    .url = "gmail://{key}@default{end}",
     .default_user = "",
     .max_request = 0,
     .partial = 0,

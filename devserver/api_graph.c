@@ -416,7 +416,7 @@ static void graph_serve(struct tdm_api_call *call)
 
 const struct tdm_double tdm_double_graph = {
     .scheme = "graph",
-    .url = "graph://{key}@{end}",
+    .url = "graph://{key}@default{end}",
     .default_user = "",
     .max_request = REQUEST_MAX,
     .partial = 0,

@@ -413,7 +413,7 @@ static void mailersend_serve(struct tdm_api_call *call)
 
 const struct tdm_double tdm_double_mailersend = {
     .scheme = "mailersend",
-    .url = "mailersend://{key}@{end}",
+    .url = "mailersend://{key}@default{end}",
     .default_user = "",
     .max_request = 0,
     .partial = 1,

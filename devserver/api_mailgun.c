@@ -232,6 +232,12 @@ static int mailgun_check(struct tdm_api_mail *mail, const struct tdm_api_form *f
     for (size_t i = 0; i < form->count; i++) {
         const struct tdm_api_form_item *item = &form->items[i];
         int option = item->name[0] != '\0' && item->name[1] == ':';
+        int file = strcmp(item->name, "attachment") == 0 || strcmp(item->name, "inline") == 0 ||
+                   strcmp(item->name, "message") == 0;
+        if (!file && (item->filename != NULL || memchr(item->bytes, '\0', item->length) != NULL)) {
+            return tdm_api_refuse(mail->call, TDM_API_VALUE, item->name,
+                                  "'%s' parameter is a file, or holds a NUL", item->name);
+        }
         all += item->length;
         options += option ? strlen(item->name) + item->length : 0;
         tags += strcmp(item->name, "o:tag") == 0;
@@ -381,14 +387,6 @@ static int mailgun_fields(struct tdm_api_mail *mail, const struct tdm_api_form *
     const struct tdm_api_form_item *from = tdm_api_form_find(form, "from");
     if (mailgun_check(mail, form, 0) != 0) {
         return -1;
-    }
-    for (size_t i = 0; i < form->count; i++) {
-        const struct tdm_api_form_item *item = &form->items[i];
-        int file = strcmp(item->name, "attachment") == 0 || strcmp(item->name, "inline") == 0;
-        if (!file && (item->filename != NULL || memchr(item->bytes, '\0', item->length) != NULL)) {
-            return tdm_api_refuse(mail->call, TDM_API_VALUE, item->name,
-                                  "'%s' parameter is a file, or holds a NUL", item->name);
-        }
     }
     if (from == NULL) {
         return tdm_api_refuse(mail->call, TDM_API_MISSING, "from", "from parameter is missing");

@@ -558,7 +558,7 @@ static void mailjet_serve(struct tdm_api_call *call)
 
 const struct tdm_double tdm_double_mailjet = {
     .scheme = "mailjet",
-    .url = "mailjet://{user}:{key}@{end}",
+    .url = "mailjet://{user}:{key}@default{end}",
     .default_user = "public",
     .max_request = 0,
     .partial = 1,

@@ -512,7 +512,7 @@ static void mandrill_serve(struct tdm_api_call *call)
 
 const struct tdm_double tdm_double_mandrill = {
     .scheme = "mandrill",
-    .url = "mandrill://{key}@{end}",
+    .url = "mandrill://{key}@default{end}",
     .default_user = "",
     .max_request = REQUEST_MAX,
     .partial = 1,

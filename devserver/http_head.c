@@ -274,10 +274,13 @@ int tdm_http_head_chunk(const char *line, size_t length, uint64_t *size, const c
         *size = *size * 16 + (uint64_t)(tdm_is_digit(c) ? c - '0' : c - 'a' + 10);
         at++;
     }
+    if (at > CHUNK_DIGITS_MAX) {
+        return head_refuse(why, 413, "the request is too large");
+    }
     if (at == 0 || (at < length && line[at] != ';' && !tdm_is_space(line[at]))) {
         return head_refuse(why, 400, "not the size of a chunk (RFC 9112 7.1)");
     }
-    return at > CHUNK_DIGITS_MAX ? head_refuse(why, 413, "the request is too large") : 0;
+    return 0;
 }
 
 void tdm_http_head_clear(struct tdm_served_request *request)

@@ -87,6 +87,11 @@ struct tdm_tls *tdm_tls_guest_new(struct tdm_tls_context *context, const char *h
 int tdm_tls_guest_adopt(struct tdm_tls *tls, void *ssl_ctx);
 /* 1 once the handshake is done. */
 int tdm_tls_guest_is_done(const struct tdm_tls *tls);
+/* 1 where the server has ended its side as TLS wants it (close_notify), so that nothing is missing. */
+int tdm_tls_guest_is_closed(const struct tdm_tls *tls);
+/* 1 where the server asked for the client's certificate and has said nothing since, with `error` set: it
+ * may have refused it behind the handshake (TLS 1.3) without its reason being heard. */
+int tdm_tls_guest_asked(const struct tdm_tls *tls, struct tidymail_error *error);
 /* The server said something under TLS. */
 void tdm_tls_guest_heard(struct tdm_tls *tls);
 /* Before they close the descriptor: what there is to read may explain why the handshake failed. */

@@ -53,7 +53,9 @@ static void guest_info(const SSL *ssl, int where, int value)
 {
     struct tdm_tls *tls = guest_of(ssl);
     int number = errno;
-    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL) {
+    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value & 0xFF) == SSL_AD_CLOSE_NOTIFY) {
+        tls->guest_closed = 1;
+    } else if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL) {
         tls->code = ERR_PACK(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + (value & 0xFF));
     } else if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && !tls->guest_done) {
         tls->guest_done = 1;
@@ -67,17 +69,22 @@ static void guest_info(const SSL *ssl, int where, int value)
     }
 }
 
-/* The header of the first record: what a server that speaks no TLS says first is read as one. */
+/* The header of the first record (what a server that speaks no TLS says first is read as one), and whether
+ * the client's certificate was asked for. */
 static void guest_message(int sent, int version, int type, const void *bytes, size_t length,
                           SSL *ssl, void *unused)
 {
-    struct tdm_tls_socket *socket = &guest_of(ssl)->socket;
+    struct tdm_tls *tls = guest_of(ssl);
+    struct tdm_tls_socket *socket = &tls->socket;
     (void)version;
     (void)unused;
     if (!sent && type == SSL3_RT_HEADER && socket->first_length == 0 &&
         length <= sizeof(socket->first)) {
         memcpy(socket->first, bytes, length);
         socket->first_length = length;
+    } else if (!sent && type == SSL3_RT_HANDSHAKE && length > 0 &&
+               *(const unsigned char *)bytes == SSL3_MT_CERTIFICATE_REQUEST) {
+        tls->guest_asked = 1;
     }
 }
 
@@ -118,6 +125,26 @@ int tdm_tls_guest_adopt(struct tdm_tls *tls, void *ssl_ctx)
 int tdm_tls_guest_is_done(const struct tdm_tls *tls)
 {
     return tls->guest_done;
+}
+
+int tdm_tls_guest_is_closed(const struct tdm_tls *tls)
+{
+    return tls->guest_closed;
+}
+
+int tdm_tls_guest_asked(const struct tdm_tls *tls, struct tidymail_error *error)
+{
+    int has_one = SSL_CTX_get0_certificate(tls->context->ssl) != NULL;
+    if (!tls->guest_asked || tls->heard) {
+        return 0;
+    }
+    tdm_error_setf(error, TIDYMAIL_KIND_TLS, TIDYMAIL_PHASE_TLS,
+                   "%s asked for a client certificate, and closed the connection%s", tls->host,
+                   has_one ? " when it had one" : "");
+    tdm_text_set(&error->allocator, &error->hint,
+                 has_one ? "the server did not like the client certificate (cert=)"
+                         : "the server wants a client certificate: name its file with cert=");
+    return 1;
 }
 
 void tdm_tls_guest_heard(struct tdm_tls *tls)

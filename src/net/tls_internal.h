@@ -64,7 +64,9 @@ struct tdm_tls {
     /* of a guest, which has no SSL of its own */
     int is_guest;
     int guest_done;
-    int guest_errno; /* when its handshake stopped last */
+    int guest_asked;  /* for the client's certificate */
+    int guest_closed; /* close_notify came */
+    int guest_errno;  /* when its handshake stopped last */
     const char *guest_version;
     const char *guest_cipher;
 };

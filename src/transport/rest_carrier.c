@@ -295,12 +295,26 @@ static int carrier_body(void *context, const char *bytes, size_t length)
     return 0;
 }
 
+/* The answer may go on: its head ended with the connection, or it has no length of its own (RFC 9112 6.3)
+ * and the connection ended without TLS close (9.8). libcurl takes both for whole. */
+static int carrier_is_cut(const struct tdm_carrier *own, int version)
+{
+    const struct tdm_http_response *response = own->exchange->response;
+    return !own->head_is_whole ||
+           (own->tls != NULL && version < 20 && own->status != 204 && own->status != 304 &&
+            tdm_http_response_field(response, "Content-Length") == NULL &&
+            tdm_http_response_field(response, "Transfer-Encoding") == NULL &&
+            !tdm_tls_guest_is_closed(own->tls));
+}
+
 static void carrier_done(void *context, const struct tdm_http_result *result)
 {
     struct tdm_carrier *own = context;
     own->taken = own->module->taken(own->session);
-    /* libcurl takes a head that ends with the connection for a whole one */
-    own->end = result->end == TDM_HTTP_DONE && !own->head_is_whole ? TDM_HTTP_CUT : result->end;
+    own->end = result->end;
+    if (own->end == TDM_HTTP_DONE && carrier_is_cut(own, result->version)) {
+        own->end = TDM_HTTP_CUT;
+    }
     own->done = 1;
     if (result->end != TDM_HTTP_DONE && result->words[0] != '\0') {
         carrier_note(own, own->phase, result->words);

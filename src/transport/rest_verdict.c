@@ -114,13 +114,14 @@ static const char *verdict_hint(const struct tdm_carrier *own, int kind, int wri
 }
 
 /* The handshake failed, or the server refused our certificate behind its end (RFC 8446 4.4.2.4). */
-static int verdict_is_tls(const struct tdm_carrier *own, struct tidymail_error *error)
+static int verdict_is_tls(const struct tdm_carrier *own, int written, struct tidymail_error *error)
 {
     if (own->tls == NULL || own->timed_out || own->no_memory) {
         return 0;
     }
     if (tdm_tls_guest_is_done(own->tls)) {
-        return tdm_tls_refused_late(own->tls, error);
+        return tdm_tls_refused_late(own->tls, error) ||
+               (!written && tdm_tls_guest_asked(own->tls, error));
     }
     tdm_tls_guest_explain(own->tls, error);
     return 1;
@@ -131,7 +132,7 @@ static void verdict_fail(struct tdm_carrier *own)
     struct tidymail_error *error = &own->exchange->report->error;
     int written = verdict_is_written(own);
     struct tdm_buf line;
-    if (verdict_is_tls(own, error)) {
+    if (verdict_is_tls(own, written, error)) {
         error->phase = TIDYMAIL_PHASE_REQUEST;
         return;
     }

@@ -17,12 +17,14 @@
 #define KEY "k3y-of+the/service-0123456789"
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nid=42"
 
+static size_t first_file;   /* the size of the first attachment that the service saw; -1: none */
 static size_t body_padding; /* bytes more in the body of a request */
 static const struct tdm_answer_row no_rows[1];
 
 static inline int fake_build(const struct tdm_provider_job *job, struct tdm_http_request *request,
                              struct tidymail_error *error)
 {
+    first_file = job->mail->file_count > 0 ? job->mail->files[0].bytes.length : (size_t)-1;
     const char *colour = tdm_provider_option(job, "colour");
     tdm_http_request_set_target(request, "https://api.fake.example", "/v1/send?a=b");
     tdm_http_request_add_secret(request, "Authorization", "Bearer ", job->account->key);
@@ -136,7 +138,7 @@ static inline tidymail_report *send_hello(tidymail_transport *transport)
 static inline tidymail_transport *open_fake(const char *scheme, const char *host, int port,
                                             const char *more)
 {
-    char url[2048];
+    char url[4096];
     snprintf(url, sizeof(url), "fake://%s@?endpoint=%s://%s:%d%s",
              "k3y-of+the%2Fservice-0123456789", scheme, host, port, more);
     return open_url(url, NULL);

@@ -369,7 +369,7 @@ static void test_idempotency_key_makes_retryable(void **state)
     tidymail_transport *transport = open_fake("http", "127.0.0.1", peer.port, "");
     tidymail_message *message = make_message(NULL);
     struct tdm_writer_env env = {1700000000, {1}, NULL};
-    message->service.idempotency_key = tdm_strdup(&message->allocator, "once");
+    tidymail_message_set_idempotency_key(message, "once");
     assert_int_equal(tdm_message_prepare(message, &env), TIDYMAIL_OK);
     tidymail_report *report = send_message(transport, message);
     assert_int_equal(tidymail_report_outcome(report), TIDYMAIL_UNKNOWN);
@@ -568,6 +568,9 @@ static void test_urls(void **state)
         {"fake://sekret@?proxy=ftp://p", "option proxy", ""},
         {"fake://sekret@?source=here", "option source", ""},
         {"fake://sekret@?key=/k", "no certificate", ""},
+        {"smtp://h.example?endpoint=https://a.example", "option endpoint", ""},
+        {"smtp://h.example?region=eu", "option region", ""},
+        {"smpt://h.example", "did you mean smtp", ""},
     };
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         tidymail_transport *transport = open_url(urls[i].url, NULL);
@@ -640,19 +643,113 @@ static void test_nobody_there(void **state)
     tdm_transport_free(transport);
 }
 
+/* The public send */
+
+struct once {
+    size_t left;
+    int reads;
+    int released;
+};
+
+static ptrdiff_t once_read(void *context, void *buffer, size_t capacity)
+{
+    struct once *once = context;
+    size_t length = once->left < capacity ? once->left : capacity;
+    memset(buffer, 'x', length);
+    once->left -= length;
+    once->reads++;
+    return (ptrdiff_t)length;
+}
+
+static void once_release(void *context)
+{
+    ((struct once *)context)->released++;
+}
+
+static void test_source_that_is_read_once(void **state)
+{
+    (void)state;
+    static const struct peer_step script[] = {
+        {PEER_MESSAGE, NULL}, {PEER_SEND, OK_ANSWER}, {PEER_END, NULL}};
+    const struct peer_step *const scripts[] = {script, NULL};
+    struct once once = {100000, 0, 0};
+    struct peer peer = {0};
+    char url[256];
+    peer_start(&peer, scripts, &good);
+    snprintf(url, sizeof(url), "fake://?endpoint=http://127.0.0.1:%d&password-from=env:REST_KEY",
+             peer.port);
+    setenv("REST_KEY", KEY, 1);
+    tidymail_transport *transport = tidymail_transport_open(url, NULL);
+    tidymail_message *message = make_message(NULL);
+    tidymail_source source = {once_read, NULL, NULL, NULL, once_release, &once};
+    tidymail_attachment attachment = TIDYMAIL_ATTACHMENT_INIT;
+    attachment.source = &source;
+    attachment.name = "a.bin";
+    assert_int_equal(tidymail_message_add_attachment(message, &attachment), TIDYMAIL_OK);
+    tidymail_report *report = tidymail_send(transport, message);
+    expect_sent(report);
+    assert_int_equal(first_file, 100000);
+    assert_string_equal(tidymail_report_transport(report), "fake");
+    assert_string_equal(tidymail_report_service_id(report), "42");
+    tidymail_report_free(report);
+    report = tidymail_send(transport, message); /* not a second time, and said before it leaves */
+    assert_int_equal(tidymail_report_outcome(report), TIDYMAIL_FAILED);
+    assert_int_equal(tidymail_error_phase(tidymail_report_error(report)), TIDYMAIL_PHASE_PREPARE);
+    assert_non_null(strstr(tidymail_report_summary(report), "a.bin"));
+    tidymail_report_free(report);
+    tidymail_message_free(message);
+    assert_int_equal(once.released, 1);
+    tidymail_transport_close(transport);
+    unsetenv("REST_KEY");
+    peer_stop(&peer);
+    assert_int_equal(peer.connections, 1);
+}
+
+static void test_unsupported(void **state)
+{
+    (void)state;
+    static const struct peer_step script[] = {
+        {PEER_MESSAGE, NULL}, {PEER_SEND, OK_ANSWER}, {PEER_END, NULL}};
+    const struct peer_step *const scripts[] = {script, NULL};
+    struct tdm_writer_env env = {1700000000, {1}, NULL};
+    struct peer peer = {0};
+    peer_start(&peer, scripts, &good);
+    tidymail_message *message = make_message(NULL);
+    tidymail_message_add_tag(message, "welcome");
+    assert_int_equal(tdm_message_prepare(message, &env), TIDYMAIL_OK);
+    tidymail_transport *transport = open_fake("http", "127.0.0.1", peer.port, "");
+    tidymail_report *report = send_message(transport, message);
+    expect_failed(report, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE, "tags: Fake");
+    tidymail_report_free(report);
+    tdm_transport_free(transport);
+    transport = open_fake("http", "127.0.0.1", peer.port, "&unsupported=drop");
+    report = send_message(transport, message);
+    expect_sent(report);
+    assert_int_equal(report->notes.count, 1);
+    assert_non_null(strstr(report->notes.items[0], "tags"));
+    tidymail_report_free(report);
+    tdm_transport_free(transport);
+    tidymail_message_free(message);
+    peer_stop(&peer);
+}
+
 /* Memory */
 
 static int send_short_of_memory(const tidymail_allocator *allocator,
                                 const struct fail_alloc *memory, void *context)
 {
     const struct peer *peer = context;
-    char url[256];
-    snprintf(url, sizeof(url), "fake://%s@?endpoint=http://127.0.0.1:%d&colour=red&ca=/dev/null",
-             "k3y-of+the%2Fservice", peer->port);
+    char url[512];
+    snprintf(url, sizeof(url), "fake://%s@?endpoint=%s://127.0.0.1:%d/a&colour=red&ca=%s",
+             "k3y-of+the%2Fservice", peer->identity != NULL ? "https" : "http", peer->port,
+             ca_path);
     tidymail_message *message = make_message(NULL);
     tidymail_transport *transport = open_url(url, allocator);
     int wrong = transport == NULL && memory->failures == 0;
     tidymail_report *report = transport != NULL ? send_message(transport, message) : NULL;
+    if (report == NULL) {
+        wrong |= memory->failures == 0;
+    }
     if (report != NULL) {
         int outcome = tidymail_report_outcome(report);
         wrong |= outcome != TIDYMAIL_SENT && memory->failures == 0;
@@ -668,7 +765,7 @@ static int send_short_of_memory(const tidymail_allocator *allocator,
     return wrong;
 }
 
-static int server_stop;
+static atomic_int server_stop;
 
 /* Answers every request of every connection. */
 static void *answer_all(void *context)
@@ -680,17 +777,21 @@ static void *answer_all(void *context)
             continue;
         }
         peer->fd = accept(peer->listener, NULL, NULL);
-        while (peer_read_message(peer) && peer_send(peer, OK_ANSWER)) {
+        int ready = peer->identity == NULL || peer_start_tls(peer);
+        while (ready && peer_read_message(peer) && peer_send(peer, OK_ANSWER)) {
         }
+        SSL_free(peer->ssl);
+        peer->ssl = NULL;
+        ERR_clear_error();
         close(peer->fd);
     }
     return NULL;
 }
 
-static void test_memory(void **state)
+static void run_short_of_memory(const struct peer_identity *identity)
 {
-    (void)state;
     struct peer peer = {0};
+    peer.identity = identity;
     peer.listener = peer_listen(&peer.port, 64);
     server_stop = 0;
     assert_int_equal(pthread_create(&peer.thread, NULL, answer_all, &peer), 0);
@@ -698,9 +799,22 @@ static void test_memory(void **state)
     server_stop = 1;
     pthread_join(peer.thread, NULL);
     close(peer.listener);
+    SSL_CTX_free(peer.context);
     if (words != NULL) {
         fail_msg("%s", words);
     }
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    run_short_of_memory(NULL);
+}
+
+static void test_memory_under_tls(void **state)
+{
+    (void)state;
+    run_short_of_memory(&good);
 }
 
 int main(void)
@@ -717,7 +831,10 @@ int main(void)
         cmocka_unit_test(test_path_prefix_of_endpoint),
         cmocka_unit_test(test_refused_before_anything_leaves),
         cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_source_that_is_read_once),
+        cmocka_unit_test(test_unsupported),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory_under_tls),
     };
     return cmocka_run_group_tests(tests, make_identities, free_identities);
 }
