@@ -186,7 +186,7 @@ def refusal_rule(scheme, message, words):
     """The rule by which a refusal is right; None: there is none."""
     if "does not take this" in words:
         return "unsupported-is-refused"
-    if "more than" in words and "takes in one message" in words:
+    if ("more than" in words and "takes in one message" in words) or " at most" in words:
         return "limits-are-checked"
     if "name of <" in words and "comma or semicolon" in words:
         return "words-the-service-refuses"
@@ -200,7 +200,7 @@ def refusal_rule(scheme, message, words):
         return "no-guessing"
     if "control character" in words:
         return "control-characters"
-    if scheme == "mailgun" and "domain" in words:
+    if "that a domain cannot hold" in words or (scheme == "mailgun" and "domain" in words):
         return "domains"
     return None
 

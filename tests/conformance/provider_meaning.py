@@ -452,6 +452,8 @@ def unnamed(files, others):
 def rule_of(scheme, row, path, theirs, ours):
     """The rule of differences.txt for a difference; None: there is none."""
     member = path.split("/")[-1].lower()
+    if scheme == "postmark" and path == "body/Headers/x-pm-keepid" and ours == "true":
+        return "keeps-message-id"
     if scheme == "ses" and path == "body/ConfigurationSetName" and ours is None:
         return "settings-of-anymail"
     if scheme == "ses" and path.startswith(("body/EmailTags/", "body/headers/x-tag",
