@@ -7,6 +7,7 @@ import datetime
 import email.utils
 import json
 import sys
+import urllib.parse
 
 import provider_meaning
 from conformance import Count, Probe, Raw, Refused, has_defects, rows
@@ -179,12 +180,12 @@ def host_of(scheme, row):
     """Mailgun's URL names the domain to send from."""
     if scheme != "mailgun":
         return SERVICES[scheme][3]
-    return row["request"]["url"].split("/v3/")[1].split("/")[0].replace("%20%23%20", " # ")
+    return urllib.parse.unquote(row["request"]["url"].split("/v3/")[1].split("/")[0])
 
 
 def refusal_rule(scheme, message, words):
     """The rule by which a refusal is right; None: there is none."""
-    if "does not take this" in words:
+    if "does not take this" in words or "makes the reverse-path itself" in words:
         return "unsupported-is-refused"
     if ("more than" in words and "takes in one message" in words) or " at most" in words:
         return "limits-are-checked"
