@@ -201,12 +201,6 @@ int tdm_rest_set_option(tidymail_transport *transport, const char *name, size_t 
                            strlen(value), error);
 }
 
-int tdm_rest_is_own(const char *name, size_t length)
-{
-    return tdm_equal_nocase_n(name, length, "region") ||
-           tdm_equal_nocase_n(name, length, "endpoint");
-}
-
 void tdm_rest_clear_options(tidymail_transport *transport)
 {
     for (size_t i = 0; i < transport->service_option_count; i++) {

@@ -93,11 +93,6 @@ static int transport_set_option(tidymail_transport *transport, const char *name,
     if (transport->preset != NULL && tdm_preset_set_option(transport, name, length, value, &kind)) {
         return kind;
     }
-    if (transport_is_smtp(transport) && tdm_rest_is_own(name, length)) {
-        return tdm_error_setf(
-            &transport->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
-            "option %.*s: it is about the HTTP APIs of mail services", (int)length, name);
-    }
     return transport_is_service(transport)
                ? tdm_rest_set_option(transport, name, length, value)
                : tdm_options_set(&transport->allocator, &transport->options, name, length, value,
