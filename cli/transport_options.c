@@ -27,6 +27,11 @@ const struct cli_option transport_option_names[] = {
     {"reply-timeout", "SECONDS", "each reply, handshake and stretch of a write", CLI_LAST},
     {"final-timeout", "SECONDS", "the answer after the end of the message", CLI_LAST},
     {"password-from", "SOURCE", "env:NAME, file:PATH or command:LINE", CLI_LAST},
+    {"redirect", "ADDRESS", "all mail goes to this address (staging)", CLI_LAST},
+    {"allow", "LIST", "addresses and domains that may get mail; others get none", CLI_LAST},
+    {"rest", "SECONDS", "how long a transport of failover() rests when it failed", CLI_LAST},
+    {"args", "WORDS", "more arguments for the program of sendmail:", CLI_LAST},
+    {"eol", "VALUE", "crlf: line ends for the program of sendmail:", CLI_LAST},
     {"transcript", "VALUE", "yes: keep it for a sent message too", CLI_LAST},
     {NULL, NULL, NULL, 0},
 };

@@ -33,6 +33,11 @@ struct tdm_options {
     int reply_timeout_set; /* 1: reply-timeout was given, and so bounds the handshake too */
     char *password_from;
     int transcript;
+    char *redirect; /* once the transport is open: as in an envelope */
+    char *allow;    /* once the transport is open: as in envelopes, commas between */
+    int64_t rest_ms;
+    char *args;
+    int eol_crlf;
 };
 
 /* All defaults. */

@@ -5,13 +5,15 @@
  */
 #include <string.h>
 
+#include "transport/redirect.h"
+#include "transport/transport_group.h"
 #include "transport/transport_impl.h"
 #include "util/near.h"
 #include "util/str.h"
 
 static const struct tdm_transport_ops *const transport_kinds[] = {
-    &tdm_transport_smtp,      &tdm_transport_smtps,  &tdm_transport_lmtp,
-    &tdm_transport_lmtp_unix, &tdm_transport_memory, &tdm_transport_file};
+    &tdm_transport_smtp,   &tdm_transport_smtps, &tdm_transport_lmtp,    &tdm_transport_lmtp_unix,
+    &tdm_transport_memory, &tdm_transport_file,  &tdm_transport_sendmail};
 
 #define TRANSPORT_KIND_COUNT (sizeof(transport_kinds) / sizeof(transport_kinds[0]))
 
@@ -54,9 +56,10 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
         tdm_buf_addf(&words, " \"%.*s\"", (int)strnlen(scheme, 32), scheme);
     }
     tdm_near_add(&words, scheme, strlen(scheme), names);
-    transport_refuse(transport, words.failed ? NULL : tdm_buf_text(&words),
-                     "known schemes: smtp://host, smtps://host, lmtp://host, lmtp+unix:///path, "
-                     "memory:, file:///dir");
+    transport_refuse(
+        transport, words.failed ? NULL : tdm_buf_text(&words),
+        "known schemes: smtp://host, smtps://host, lmtp://host, lmtp+unix:///path, "
+        "memory:, file:///dir, sendmail:, failover(URL URL ...), roundrobin(URL URL ...)");
     tdm_buf_clear(&words);
     return NULL;
 }
@@ -351,6 +354,9 @@ static void transport_make_shown_url(tidymail_transport *transport)
 static int transport_set_up(tidymail_transport *transport, const char *text,
                             const tidymail_transport_options *given)
 {
+    if (tdm_group_find(text) != NULL) {
+        return tdm_group_set_up(transport, text, given);
+    }
     int kind = tdm_url_parse(&transport->allocator, text, &transport->url, &transport->error);
     if (kind != TIDYMAIL_OK) {
         return kind;
@@ -371,6 +377,9 @@ static int transport_set_up(tidymail_transport *transport, const char *text,
     }
     if (kind == TIDYMAIL_OK) {
         kind = transport_check_login(transport);
+    }
+    if (kind == TIDYMAIL_OK) {
+        kind = tdm_redirect_check(transport);
     }
     if (kind == TIDYMAIL_OK) {
         transport_make_shown_url(transport);

@@ -10,6 +10,7 @@
 #include <tidymail/source.h>
 #include <tidymail/transport.h>
 
+#include "provider/mail_route.h"
 #include "report/report_data.h"
 #include "transport/options.h"
 #include "transport/url.h"
@@ -32,6 +33,8 @@ struct tdm_job {
     tidymail_report *report;         /* allocated before anything leaves */
     tidymail_smtp_envelope envelope; /* all but its deadline */
     tidymail_source source;          /* the finished message; the client releases it */
+    tidymail_message *message;       /* prepared; NULL in a job without a client */
+    const struct tdm_route *route;   /* NULL: all recipients of the message are in the envelope */
     int done;
 };
 
@@ -58,6 +61,10 @@ struct tidymail_transport {
     struct tidymail_error error; /* sticky */
     struct tdm_clock clock;
     struct tdm_trace trace;
+    /* Of the client (client/credentials.h): what password-from says before a send, and what came of
+     * it after. NULL in a transport without one. */
+    int (*load_secret)(tidymail_transport *transport, struct tidymail_error *error);
+    void (*secret_used)(tidymail_transport *transport, const struct tidymail_error *error);
     void *client; /* the client's own state: log callback, transcript ring */
 };
 
@@ -67,11 +74,17 @@ extern const struct tdm_transport_ops tdm_transport_lmtp;  /* lmtp:// */
 extern const struct tdm_transport_ops tdm_transport_lmtp_unix;
 extern const struct tdm_transport_ops tdm_transport_memory;
 extern const struct tdm_transport_ops tdm_transport_file;
+extern const struct tdm_transport_ops tdm_transport_sendmail;
+extern const struct tdm_transport_ops tdm_transport_failover;   /* failover(URL URL ...) */
+extern const struct tdm_transport_ops tdm_transport_roundrobin; /* roundrobin(URL URL ...) */
 
 /* Makes a transport from a URL and options; NULL only when out of memory. */
 tidymail_transport *tdm_transport_new(const char *url, const tidymail_transport_options *options,
                                       const tidymail_allocator *allocator,
                                       const struct tdm_clock *clock);
 void tdm_transport_free(tidymail_transport *transport);
+/* Sends one job to those who may get it (options redirect and allow, redirect.c), and returns when
+ * its report is decided. The one way to ops->send. */
+void tdm_transport_send(tidymail_transport *transport, struct tdm_job *job);
 
 #endif
