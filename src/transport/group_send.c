@@ -149,6 +149,16 @@ static void group_add_attempt(const struct group_run *run, const struct tdm_grou
     tdm_buf_clear(&line);
 }
 
+/* A recipient without an answer of its own failed with the whole. */
+static int group_can_mend(const struct tidymail_error *error,
+                          const struct tidymail_recipient *recipient)
+{
+    if (recipient->code == 0 && recipient->reply == NULL && error->kind != TIDYMAIL_OK) {
+        return tdm_group_moves_on(error->kind, error->phase, error->code);
+    }
+    return tdm_group_moves_on(recipient->kind, recipient->phase, recipient->code);
+}
+
 /* Chooses those who are still to be sent to; returns how many. */
 static size_t group_choose_open(struct group_run *run, const struct tdm_subjob *sub)
 {
@@ -159,12 +169,10 @@ static size_t group_choose_open(struct group_run *run, const struct tdm_subjob *
             continue;
         }
         const struct tidymail_recipient *recipient = &report->recipients[sub->place[i]];
-        int code = recipient->code != 0 ? recipient->code : report->error.code;
         if (recipient->outcome == TIDYMAIL_UNKNOWN) {
             return 0;
         }
-        if (recipient->outcome == TIDYMAIL_FAILED &&
-            tdm_group_moves_on(recipient->kind, recipient->phase, code)) {
+        if (recipient->outcome == TIDYMAIL_FAILED && group_can_mend(&report->error, recipient)) {
             open++;
         } else {
             run->way[i] = TDM_WAY_NONE;
