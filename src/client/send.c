@@ -43,6 +43,8 @@ tidymail_transport *tidymail_transport_open_with(const char *url,
     transport->client = transcript;
     transport->trace.line = tdm_transcript_line;
     transport->trace.context = transcript;
+    transport->load_secret = tdm_credentials_load;
+    transport->secret_used = tdm_credentials_after;
     tdm_text_set(&transport->allocator, &transport->keylog, tdm_edge_keylog());
     return transport;
 }
@@ -160,7 +162,7 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
     memset(&job, 0, sizeof(job));
     job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
     if (send_fill_job(transport, message, report, &forms, &job) == TIDYMAIL_OK) {
-        transport->ops->send(transport, &job);
+        tdm_transport_send(transport, &job);
         tdm_hint_add(&report->error);
         tdm_credentials_after(transport, &report->error);
     }
