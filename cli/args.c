@@ -30,7 +30,8 @@ static const struct cli_option *args_find(const struct cli_command *command, con
     }
     for (const struct cli_option_group *group = command->groups; group->options != NULL; group++) {
         for (const struct cli_option *option = group->options; option->name != NULL; option++) {
-            if (strlen(option->name) == length && memcmp(option->name, name, length) == 0) {
+            if ((option->flags & CLI_OPERAND) == 0 && strlen(option->name) == length &&
+                memcmp(option->name, name, length) == 0) {
                 return option;
             }
         }
@@ -48,7 +49,8 @@ static void args_refuse_name(const struct cli_command *command, const char *name
              group++) {
             for (const struct cli_option *option = group->options;
                  option->name != NULL && count < ARGS_NEAR_MAX; option++) {
-                if (near_slips(name, length, option->name) == slips) {
+                if ((option->flags & CLI_OPERAND) == 0 &&
+                    near_slips(name, length, option->name) == slips) {
                     near[count++] = option->name;
                 }
             }
@@ -81,6 +83,20 @@ static int args_add(struct cli_args *args, const struct cli_option *option, cons
     given[args->count].value = value;
     args->count++;
     return 0;
+}
+
+/* The operand that takes the next word which belongs to no option; NULL: there is none (left). */
+static const struct cli_option *args_operand(const struct cli_args *args)
+{
+    for (const struct cli_option_group *group = args->command->groups; group->options != NULL;
+         group++) {
+        for (const struct cli_option *option = group->options; option->name != NULL; option++) {
+            if ((option->flags & CLI_OPERAND) != 0 && !args_has(args, option->name)) {
+                return option;
+            }
+        }
+    }
+    return NULL;
 }
 
 /* One option at words[0]; returns how many words it took. */
@@ -124,6 +140,9 @@ int args_parse(struct cli_args *args, const struct cli_command *command, int cou
             i++;
         } else if (!options_end && strncmp(words[i], "--", 2) == 0) {
             i += args_read_option(args, count - i, words + i, failure);
+        } else if (args_operand(args) != NULL) {
+            args_add(args, args_operand(args), words[i], failure);
+            i++;
         } else {
             failure_usage(failure, "argument %d of %s belongs to no option", i + 1, command->name);
             i++;
@@ -165,8 +184,10 @@ static void args_help_line(const struct cli_option *option)
                          : (option->flags & CLI_OPTIONAL) != 0 ? "[="
                                                                : " ";
     const char *after = option->value != NULL && (option->flags & CLI_OPTIONAL) != 0 ? "]" : "";
-    int column = printf("  --%s%s%s%s", option->name, before,
-                        option->value != NULL ? option->value : "", after);
+    int is_operand = (option->flags & CLI_OPERAND) != 0;
+    int column =
+        printf("  %s%s%s%s%s", is_operand ? "" : "--", is_operand ? "" : option->name,
+               is_operand ? "" : before, option->value != NULL ? option->value : "", after);
     printf("%*s%s%s\n", column < ARGS_HELP_COLUMN ? ARGS_HELP_COLUMN - column : 2, "", option->help,
            (option->flags & CLI_MANY) != 0 ? " (repeatable)" : "");
 }
@@ -187,9 +208,12 @@ static void args_help_names(const struct cli_option *options)
 void args_help(const struct cli_command *command, int all)
 {
     printf("usage: tidymail %s %s\n\n%s\n", command->name, command->synopsis, command->purpose);
+    int only_names = 0;
     for (const struct cli_option_group *group = command->groups; group->options != NULL; group++) {
-        printf("\n%s:\n", group->title);
-        if (group->names_only && !all) {
+        int follows = only_names; /* groups of names stand together, without lines between */
+        only_names = group->names_only && !all;
+        printf("%s%s:\n", follows && only_names ? "" : "\n", group->title);
+        if (only_names) {
             args_help_names(group->options);
             continue;
         }

@@ -11,6 +11,7 @@
 #include "message_options.h"
 #include "output.h"
 #include "send_options.h"
+#include "service_options.h"
 #include "transport_options.h"
 
 #define RENDER_PIECE (128 * 1024)
@@ -18,10 +19,11 @@
 static const struct cli_option_group render_groups[] = {
     {"Message", message_options, 0},
     {"More of it (--help=all, docs/messages.md)", message_more_options, 1},
-    {"Of the envelope: checked, they change nothing here", envelope_options, 1},
-    {"Taken so that send can be tried by changing one word, and not used", send_where, 1},
+    {"For the mail server: checked, they change nothing here", envelope_options, 1},
+    {"For the mail service: the same", service_options, 1},
+    {"So that send can be tried by changing one word; only --json (of a failure) is used",
+     send_where, 1},
     {"Options of the URL: not used either", transport_option_names, 1},
-    {"And these (--json: a failure as JSON)", send_result, 1},
     {NULL, NULL, 0},
 };
 

@@ -14,29 +14,25 @@
 #include "message_options.h"
 #include "output.h"
 #include "send_options.h"
+#include "service_options.h"
 #include "transport_options.h"
 
 const struct cli_option send_where[] = {
     {"url", "URL", "where to; else the environment's TIDYMAIL_URL", 0},
     {"user", "U", "instead of the URL's user and password", 0},
     {"password", "P", "its password (others on this machine can see it)", 0},
-    {NULL, NULL, NULL, 0},
-};
-
-const struct cli_option send_result[] = {
     {"json", NULL, "the result as one JSON object", 0},
     {"trace", "FILE", "the session, live, on standard error or into FILE", CLI_OPTIONAL},
     {NULL, NULL, NULL, 0},
 };
 
 static const struct cli_option_group send_groups[] = {
-    {"Where", send_where, 0},
-    {"Options of the URL, as --NAME VALUE; they beat the URL's (--help=all)",
-     transport_option_names, 1},
+    {"Where, and what to show", send_where, 0},
     {"Message", message_options, 0},
-    {"More of it (--help=all, docs/messages.md)", message_more_options, 1},
-    {"What to ask the server for (--help=all says more)", envelope_options, 1},
-    {"Result", send_result, 0},
+    {"More of it (--help=all says more, docs/messages.md too)", message_more_options, 1},
+    {"What to ask a mail server for", envelope_options, 1},
+    {"What to ask a mail service for (tidymail providers)", service_options, 1},
+    {"Options of the URL, as --NAME VALUE; they beat the URL's", transport_option_names, 1},
     {NULL, NULL, 0},
 };
 

@@ -23,6 +23,8 @@
 #define SERVE_HOST_MAX 64
 
 static const struct cli_option serve_options[] = {
+    {"api", NULL, "the HTTP APIs of mail services in place of SMTP", 0},
+    {"fault", "RULE", "answer so, as 'mailgun: rate-limit, first 2'", CLI_MANY},
     {"listen", "HOST:PORT", "loopback only; default 127.0.0.1:2525, port 0: any", 0},
     {"user", "U", "with --password: the only login accepted; else any", 0},
     {"password", "P", "its password", 0},
@@ -76,11 +78,15 @@ static int serve_read_listen(const char *text, char host[SERVE_HOST_MAX], int *p
 
 static int serve_check(const struct cli_args *args, struct cli_failure *failure)
 {
-    if (args_has(args, "user") != args_has(args, "password")) {
+    if (args_has(args, "api") ? args_has(args, "user") && !args_has(args, "password")
+                              : args_has(args, "user") != args_has(args, "password")) {
         return failure_usage(failure, "--user and --password go together");
     }
     if (args_has(args, "implicit-tls") && args_has(args, "lmtp")) {
         return failure_usage(failure, "--implicit-tls and --lmtp cannot go together");
+    }
+    if (args_has(args, "fault") && !args_has(args, "api")) {
+        return failure_usage(failure, "--fault goes together with --api");
     }
     if (args_has(args, "implicit-tls") && args_has(args, "no-tls")) {
         return failure_usage(failure, "--implicit-tls and --no-tls cannot go together");
@@ -171,6 +177,10 @@ static int serve_with(const tidymail_devserver_options *options, struct cli_fail
         return failure->status;
     }
     printf("ready %s\n", tidymail_devserver_url(server));
+    for (size_t i = 0; tidymail_devserver_service(server, i) != NULL; i++) {
+        const char *scheme = tidymail_devserver_service(server, i);
+        printf("%s\n", tidymail_devserver_service_url(server, scheme));
+    }
     fflush(stdout);
     serve_wait(server, &signals, options->store == NULL);
     const char *deviation = tidymail_devserver_deviation(server);
@@ -179,6 +189,35 @@ static int serve_with(const tidymail_devserver_options *options, struct cli_fail
     }
     tidymail_devserver_stop(server);
     return 0;
+}
+
+/* All --fault, one a line; NULL: there is none, or a failure. */
+static char *serve_faults(const struct cli_args *args, struct cli_failure *failure)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < args->count; i++) {
+        if (strcmp(args->given[i].option->name, "fault") == 0) {
+            size += strlen(args->given[i].value) + 1;
+        }
+    }
+    char *rules = size > 1 ? malloc(size) : NULL;
+    char *at = rules;
+    if (rules == NULL) {
+        if (size > 1) {
+            failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
+        }
+        return NULL;
+    }
+    for (size_t i = 0; i < args->count; i++) {
+        if (strcmp(args->given[i].option->name, "fault") == 0) {
+            size_t length = strlen(args->given[i].value);
+            memcpy(at, args->given[i].value, length);
+            at += length;
+            *at++ = '\n';
+        }
+    }
+    *at = '\0';
+    return rules;
 }
 
 static int serve_run(const struct cli_args *args, struct cli_failure *failure)
@@ -211,8 +250,12 @@ static int serve_run(const struct cli_args *args, struct cli_failure *failure)
     size_t length;
     char *scenario = script != NULL ? input_read(script, &length, failure) : NULL;
     options.scenario = scenario;
+    options.api = args_has(args, "api");
+    char *faults = failure->status == 0 ? serve_faults(args, failure) : NULL;
+    options.faults = faults;
     int status = failure->status != 0 ? failure->status : serve_with(&options, failure);
     free(scenario);
+    free(faults);
     return status;
 }
 
@@ -222,5 +265,6 @@ const struct cli_command command_serve = {
     "A mail server for tests, on this machine only; ends with SIGINT or SIGTERM.",
     serve_groups,
     "The first line is `ready URL`, a URL that tidymail send takes: the login is in it, and\n"
-    "the CA that signed the server's certificate. Each message is then told on one line.",
+    "the CA that signed the server's certificate. Each message is then told on one line.\n"
+    "With --api a line for each service follows it, a URL that sends through its double.",
     serve_run};

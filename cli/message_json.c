@@ -9,11 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <tidymail/error.h>
+#include <tidymail/service.h>
 
 #include "attach_options.h"
 #include "exit_code.h"
+#include "service_values.h"
 
 #define JSON_PATH_SIZE 64
 
@@ -22,6 +25,8 @@ struct json_reader {
     message_json_attach attach;
     const char *html; /* of the object; NULL: none */
     unsigned keys;
+    int track_opens; /* enum tidymail_tracking */
+    int track_clicks;
     struct cli_failure *failure;
 };
 
@@ -93,10 +98,10 @@ static int json_set_list(struct json_reader *reader, const char *key, const json
     return result;
 }
 
-static int json_set_headers(struct json_reader *reader, const json_t *list)
+static int json_set_headers(struct json_reader *reader, const char *key, json_t *list)
 {
     if (!json_is_array(list)) {
-        return json_fail(reader, "headers", "not an array of [name, value]");
+        return json_fail(reader, key, "not an array of [name, value]");
     }
     int result = 0;
     for (size_t i = 0; i < json_array_size(list) && result == 0; i++) {
@@ -290,7 +295,198 @@ static int json_add_attachments(struct json_reader *reader, const json_t *list)
     return result;
 }
 
-static int json_member(struct json_reader *reader, const char *key, const json_t *value)
+/* A key as it may be shown: what a slip of the pen can be, nothing else. */
+static int json_is_plain_key(const char *key)
+{
+    size_t length = strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    return length > 0 && length <= 40 && key[length] == '\0';
+}
+
+/* "metadata.NAME", or the key alone where the name is not to be shown. */
+static void json_path(char *path, size_t size, const char *key, const char *name)
+{
+    int shown = json_is_plain_key(name);
+    snprintf(path, size, "%s.%s", key, shown ? name : "(key)");
+}
+
+static int json_flag(struct json_reader *reader, const char *key, const json_t *value, int *flag)
+{
+    *flag = json_is_true(value);
+    return json_is_boolean(value) ? 0 : json_fail(reader, key, "neither true nor false");
+}
+
+static int json_set_flowed(struct json_reader *reader, const char *key, json_t *value)
+{
+    int flag;
+    return json_flag(reader, key, value, &flag) == 0
+               ? json_result(reader, key, tidymail_message_set_flowed(reader->message, flag))
+               : -1;
+}
+
+static int json_set_sandbox(struct json_reader *reader, const char *key, json_t *value)
+{
+    int flag;
+    return json_flag(reader, key, value, &flag) == 0
+               ? json_result(reader, key, tidymail_message_set_sandbox(reader->message, flag))
+               : -1;
+}
+
+static int json_set_tracking(struct json_reader *reader, const char *key, json_t *value)
+{
+    int flag;
+    if (json_flag(reader, key, value, &flag) != 0) {
+        return -1;
+    }
+    int *member = strcmp(key, "track_opens") == 0 ? &reader->track_opens : &reader->track_clicks;
+    *member = flag ? TIDYMAIL_TRACKING_ON : TIDYMAIL_TRACKING_OFF;
+    return json_result(
+        reader, key,
+        tidymail_message_set_tracking(reader->message, reader->track_opens, reader->track_clicks));
+}
+
+static int json_set_metadata(struct json_reader *reader, const char *key, json_t *value)
+{
+    if (!json_is_object(value)) {
+        return json_fail(reader, key, "not an object of name and value");
+    }
+    int result = 0;
+    const char *name;
+    json_t *member;
+    json_object_foreach(value, name, member)
+    {
+        char path[JSON_PATH_SIZE];
+        json_path(path, sizeof(path), key, name);
+        const char *text = result == 0 ? json_text(reader, path, member) : NULL;
+        result = text == NULL
+                     ? -1
+                     : json_result(reader, path,
+                                   tidymail_message_add_metadata(reader->message, name, text));
+    }
+    return result;
+}
+
+static int json_set_send_at(struct json_reader *reader, const char *key, json_t *value)
+{
+    int64_t moment = 0;
+    char digits[32];
+    const char *text = digits;
+    if (json_is_integer(value)) {
+        snprintf(digits, sizeof(digits), "%lld", (long long)json_integer_value(value));
+    } else if (!json_is_string(value)) {
+        return json_fail(reader, key, "neither a string nor a whole number");
+    } else {
+        text = json_text(reader, key, value);
+    }
+    const char *problem = text != NULL ? service_moment(text, time(NULL), &moment) : "";
+    if (problem != NULL) {
+        return text != NULL ? json_fail(reader, key, problem) : -1;
+    }
+    return json_result(reader, key, tidymail_message_set_send_at(reader->message, moment));
+}
+
+/* A value as text, to free; NULL with the failure. Texts and whole numbers are what they are, true and
+ * false are yes and no, objects and arrays are JSON. */
+static char *json_value_text(struct json_reader *reader, const char *path, const json_t *value,
+                             int any)
+{
+    char digits[32];
+    char *copy = NULL;
+    if (json_is_integer(value)) {
+        snprintf(digits, sizeof(digits), "%lld", (long long)json_integer_value(value));
+        copy = strdup(digits);
+    } else if (any && json_is_boolean(value)) {
+        copy = strdup(json_is_true(value) ? "yes" : "no");
+    } else if (any && (json_is_object(value) || json_is_array(value))) {
+        copy = json_dumps(value, JSON_COMPACT);
+    } else if (!json_is_string(value)) {
+        json_fail(reader, path,
+                  any ? "null and fractions are no values of an option"
+                      : "neither a string nor a whole number");
+        return NULL;
+    } else {
+        const char *text = json_text(reader, path, value);
+        copy = text != NULL ? strdup(text) : NULL;
+        if (text == NULL) {
+            return NULL;
+        }
+    }
+    if (copy == NULL) {
+        failure_set(reader->failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
+    }
+    return copy;
+}
+
+static int json_set_template(struct json_reader *reader, const char *key, json_t *value)
+{
+    const json_t *id = json_object_get(value, "id");
+    const json_t *values = json_object_get(value, "values");
+    if (!json_is_object(value) || id == NULL ||
+        json_object_size(value) != 1 + (size_t)(values != NULL)) {
+        return json_fail(reader, key, "not an object of id and values");
+    }
+    if (values != NULL && !json_is_object(values)) {
+        return json_fail(reader, "template.values", "not an object");
+    }
+    char *text = json_value_text(reader, "template.id", id, 0);
+    char *filled = text != NULL && values != NULL
+                       ? json_value_text(reader, "template.values", values, 1)
+                       : NULL;
+    int result = -1;
+    if (text != NULL && (filled != NULL || values == NULL)) {
+        result =
+            json_result(reader, key, tidymail_message_set_template(reader->message, text, filled));
+    }
+    free(text);
+    free(filled);
+    return result;
+}
+
+static int json_set_options_of(struct json_reader *reader, const char *where, const char *service,
+                               json_t *object)
+{
+    if (!json_is_object(object)) {
+        return json_fail(reader, where, "not an object of name and value");
+    }
+    int result = 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value)
+    {
+        char path[JSON_PATH_SIZE * 2];
+        json_path(path, sizeof(path), where, name);
+        char *text = result == 0 ? json_value_text(reader, path, value, 1) : NULL;
+        result = text == NULL ? -1
+                              : json_result(reader, path,
+                                            tidymail_message_set_service_option(
+                                                reader->message, service, name, text));
+        free(text);
+    }
+    return result;
+}
+
+static int json_set_services(struct json_reader *reader, const char *key, json_t *value)
+{
+    if (!json_is_object(value)) {
+        return json_fail(reader, key, "not an object of services");
+    }
+    int result = 0;
+    const char *service;
+    json_t *options;
+    json_object_foreach(value, service, options)
+    {
+        char path[JSON_PATH_SIZE];
+        const char *near = NULL;
+        json_path(path, sizeof(path), key, service);
+        if (result == 0 && !service_is_known(service, strlen(service), &near)) {
+            failure_hint(reader->failure, "tidymail providers lists the services");
+            result = json_fail(reader, path, "there is no such service");
+        }
+        result = result == 0 ? json_set_options_of(reader, path, service, options) : result;
+    }
+    return result;
+}
+
+static int json_member(struct json_reader *reader, const char *key, json_t *value)
 {
     static const struct {
         const char *key;
@@ -306,6 +502,23 @@ static int json_member(struct json_reader *reader, const char *key, const json_t
         {"text", tidymail_message_set_text, MESSAGE_JSON_TEXT},
         {"html", tidymail_message_set_html, MESSAGE_JSON_HTML},
         {"calendar", tidymail_message_set_calendar, MESSAGE_JSON_CALENDAR},
+        {"tags", tidymail_message_add_tag, 0},
+        {"idempotency_key", tidymail_message_set_idempotency_key, MESSAGE_JSON_KEY},
+    };
+    static const struct {
+        const char *key;
+        int (*set)(struct json_reader *reader, const char *key, json_t *value);
+        unsigned bit;
+    } others[] = {
+        {"headers", json_set_headers, 0},
+        {"flowed", json_set_flowed, 0},
+        {"metadata", json_set_metadata, 0},
+        {"track_opens", json_set_tracking, MESSAGE_JSON_TRACK},
+        {"track_clicks", json_set_tracking, MESSAGE_JSON_TRACK},
+        {"send_at", json_set_send_at, MESSAGE_JSON_SEND_AT},
+        {"template", json_set_template, MESSAGE_JSON_TEMPLATE},
+        {"sandbox", json_set_sandbox, 0},
+        {"service_options", json_set_services, 0},
     };
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         if (strcmp(key, members[i].key) != 0) {
@@ -320,37 +533,48 @@ static int json_member(struct json_reader *reader, const char *key, const json_t
         }
         return json_set(reader, key, value, members[i].set);
     }
-    if (strcmp(key, "flowed") == 0) {
-        return json_is_boolean(value)
-                   ? json_result(reader, key,
-                                 tidymail_message_set_flowed(reader->message, json_is_true(value)))
-                   : json_fail(reader, key, "neither true nor false");
-    }
-    if (strcmp(key, "headers") == 0) {
-        return json_set_headers(reader, value);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcmp(key, others[i].key) == 0) {
+            reader->keys |= others[i].bit;
+            return others[i].set(reader, key, value);
+        }
     }
     return 0; /* attachments: they come when html is known */
 }
 
-/* A key as it may be shown: what a slip of the pen can be, nothing else. */
-static int json_is_plain_key(const char *key)
-{
-    size_t length = strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-    return length > 0 && length <= 40 && key[length] == '\0';
-}
-
 static int json_refuse_unknown(struct json_reader *reader, const char *key)
 {
-    static const char *const known[] = {"from",     "to",      "cc",      "bcc",
-                                        "reply_to", "subject", "text",    "html",
-                                        "calendar", "flowed",  "headers", "attachments"};
+    static const char *const known[] = {"from",
+                                        "to",
+                                        "cc",
+                                        "bcc",
+                                        "reply_to",
+                                        "subject",
+                                        "text",
+                                        "html",
+                                        "calendar",
+                                        "flowed",
+                                        "headers",
+                                        "attachments",
+                                        "tags",
+                                        "metadata",
+                                        "track_opens",
+                                        "track_clicks",
+                                        "send_at",
+                                        "template",
+                                        "idempotency_key",
+                                        "sandbox",
+                                        "service_options"};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(key, known[i]) == 0) {
             return 0;
         }
     }
-    failure_hint(reader->failure, "keys: from to cc bcc reply_to subject text html calendar flowed "
-                                  "headers attachments");
+    failure_hint(
+        reader->failure,
+        "keys: from to cc bcc reply_to subject text html calendar flowed headers attachments "
+        "tags metadata track_opens track_clicks send_at template idempotency_key sandbox "
+        "service_options");
     return json_fail(reader, json_is_plain_key(key) ? key : "(key)", "unknown key");
 }
 
@@ -403,7 +627,7 @@ static const char *json_syntax_words(const json_error_t *error)
 int message_json_apply(tidymail_message *message, const char *bytes, size_t length,
                        message_json_attach attach, unsigned *keys, struct cli_failure *failure)
 {
-    struct json_reader reader = {message, attach, NULL, 0, failure};
+    struct json_reader reader = {message, attach, NULL, 0, 0, 0, failure};
     json_error_t error;
     /* Any value at the top, so that "not an object" can be said; NUL, so that its path can be. */
     json_t *object = json_loadb(bytes, length,

@@ -15,7 +15,11 @@ enum message_json_key {
     MESSAGE_JSON_SUBJECT = 2,
     MESSAGE_JSON_TEXT = 4,
     MESSAGE_JSON_HTML = 8,
-    MESSAGE_JSON_CALENDAR = 16
+    MESSAGE_JSON_CALENDAR = 16,
+    MESSAGE_JSON_TRACK = 32, /* track_opens or track_clicks */
+    MESSAGE_JSON_SEND_AT = 64,
+    MESSAGE_JSON_TEMPLATE = 128,
+    MESSAGE_JSON_KEY = 256 /* idempotency_key */
 };
 
 /* How an attachment gets into the message; tidymail_message_add_attachment, or what a test or a fuzz

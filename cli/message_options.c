@@ -14,6 +14,7 @@
 #include "exit_code.h"
 #include "input.h"
 #include "message_json.h"
+#include "service_options.h"
 
 const struct cli_option message_options[] = {
     {"from", "A", "sender, 'Ann <ann@example.org>' or ann@example.org", 0},
@@ -106,6 +107,7 @@ static int message_check_stdin(const struct cli_args *args, struct cli_failure *
         const char *name = args->given[i].option->name;
         used += attach_option_is(name) && attach_option_reads_stdin(name, args->given[i].value);
     }
+    used += service_options_read_stdin(args);
     return used > 1 ? failure_usage(failure, "standard input (-) can be read once only") : 0;
 }
 
@@ -182,6 +184,7 @@ int message_options_check(const struct cli_args *args, int envelope, struct cli_
     int result = message_check_pair(args, "text", "text-file", failure);
     result |= message_check_pair(args, "html", "html-file", failure);
     result |= message_check_stdin(args, failure);
+    result |= service_options_check(args, failure);
     for (size_t i = 0; i < count; i++) {
         result |= message_check_pair(args, "eml", not_with_eml[i], failure);
     }
@@ -260,6 +263,11 @@ static int message_check_json_keys(const struct cli_args *args, unsigned keys,
         {"html", MESSAGE_JSON_HTML, "html"},
         {"html-file", MESSAGE_JSON_HTML, "html"},
         {"calendar", MESSAGE_JSON_CALENDAR, "calendar"},
+        {"track-opens", MESSAGE_JSON_TRACK, "track_..."},
+        {"track-clicks", MESSAGE_JSON_TRACK, "track_..."},
+        {"send-at", MESSAGE_JSON_SEND_AT, "send_at"},
+        {"template", MESSAGE_JSON_TEMPLATE, "template"},
+        {"idempotency-key", MESSAGE_JSON_KEY, "idempotency_key"},
     };
     for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
         if ((keys & once[i].key) != 0 && args_has(args, once[i].option)) {
@@ -345,5 +353,5 @@ int message_options_apply(const struct cli_args *args, tidymail_message *message
             setters[k].set(message, given->value);
         }
     }
-    return result;
+    return result == 0 ? service_options_apply(args, message, failure) : result;
 }

@@ -5,6 +5,5 @@
 #include "args.h"
 
 extern const struct cli_option send_where[];
-extern const struct cli_option send_result[];
 
 #endif

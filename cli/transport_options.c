@@ -21,6 +21,7 @@ const struct cli_option transport_option_names[] = {
     {"key", "FILE", "its key (PEM), if not in the same file", CLI_LAST},
     {"proxy", "URL", "socks5://HOST:PORT or http://HOST:PORT to go through", CLI_LAST},
     {"source", "ADDRESS", "address of this machine to connect from", CLI_LAST},
+    {"resolver", "ADDRESS:PORT", "the name server to ask", CLI_LAST},
     {"helo", "NAME", "the name given with EHLO", CLI_LAST},
     {"timeout", "SECONDS", "the whole send", CLI_LAST},
     {"connect-timeout", "SECONDS", "resolving and connecting", CLI_LAST},
@@ -32,6 +33,9 @@ const struct cli_option transport_option_names[] = {
     {"rest", "SECONDS", "how long a transport of failover() rests when it failed", CLI_LAST},
     {"args", "WORDS", "more arguments for the program of sendmail:", CLI_LAST},
     {"eol", "VALUE", "crlf: line ends for the program of sendmail:", CLI_LAST},
+    {"region", "NAME", "the region of a mail service", CLI_LAST},
+    {"endpoint", "URL", "another server in place of a mail service's own", CLI_LAST},
+    {"unsupported", "VALUE", "drop: leave out what the service cannot do", CLI_LAST},
     {"transcript", "VALUE", "yes: keep it for a sent message too", CLI_LAST},
     {NULL, NULL, NULL, 0},
 };

@@ -15,6 +15,10 @@
 #define ROUNDS_AT_ONCE 16 /* of a pump; then it is another connection's turn */
 #define HANDSHAKE_MS 30000
 #define GOODBYE_MS 1000
+#define HTTP_BODY_MAX ((size_t)128 << 20) /* more than any service takes */
+#define HTTP_IDLE_MS 120000
+#define HTTP_REQUEST_MS 300000
+#define HTTP_HANG_MS 600000
 
 static int64_t connection_now(const struct tdm_connection *connection)
 {
@@ -60,7 +64,9 @@ static void connection_free(uv_handle_t *handle)
     if (--connection->open_handles > 0) {
         return;
     }
-    if (connection->scripted) {
+    if (connection->web) {
+        tdm_http_session_clear(&connection->http);
+    } else if (connection->scripted) {
         tdm_scenario_server_clear(&connection->scene);
     } else {
         tdm_server_session_clear(&connection->session);
@@ -131,6 +137,9 @@ static void connection_flush(struct tdm_connection *connection)
 static int connection_said(const struct tdm_connection *connection, const char **bytes,
                            size_t *length)
 {
+    if (connection->web) {
+        return tdm_http_session_output(&connection->http, bytes, length);
+    }
     return connection->scripted ? tdm_scenario_server_output(&connection->scene, bytes, length)
                                 : tdm_server_session_output(&connection->session, bytes, length);
 }
@@ -151,7 +160,9 @@ static int connection_move_out(struct tdm_connection *connection)
         } else {
             tdm_buf_add(&connection->out, bytes, length);
         }
-        if (connection->scripted) {
+        if (connection->web) {
+            tdm_http_session_consume(&connection->http, length);
+        } else if (connection->scripted) {
             tdm_scenario_server_consume(&connection->scene, length, connection_now(connection));
         } else {
             tdm_server_session_consume(&connection->session, length);
@@ -169,7 +180,7 @@ static int connection_move_out(struct tdm_connection *connection)
 static void connection_tell_facts(struct tdm_connection *connection)
 {
     struct tdm_server_tls facts;
-    if (!connection->scripted) {
+    if (!connection->scripted && !connection->web) {
         tdm_tls_channel_facts(&connection->channel, &facts);
         tdm_server_session_tls_facts(&connection->session, &facts);
     }
@@ -189,7 +200,7 @@ static void connection_tls_done(struct tdm_connection *connection, const char *f
     }
     if (connection->scripted) {
         tdm_scenario_server_tls_done(&connection->scene, failure, now_ms);
-    } else if (failure == NULL) {
+    } else if (failure == NULL && !connection->web) {
         tdm_server_session_tls_done(&connection->session, now_ms);
     }
     if (failure != NULL) {
@@ -237,7 +248,9 @@ static void connection_handshake(struct tdm_connection *connection)
 static void connection_feed(struct tdm_connection *connection, const char *bytes, size_t length)
 {
     int64_t now_ms = connection_now(connection);
-    if (connection->scripted) {
+    if (connection->web) {
+        tdm_http_session_feed(&connection->http, bytes, length, now_ms);
+    } else if (connection->scripted) {
         tdm_scenario_server_feed(&connection->scene, bytes, length, now_ms);
     } else {
         tdm_server_session_feed(&connection->session, bytes, length, now_ms);
@@ -349,6 +362,31 @@ static int connection_act_session(struct tdm_connection *connection)
     return 0;
 }
 
+/* An answer of the doubles has its time of the day. */
+static int connection_act_web(struct tdm_connection *connection)
+{
+    uv_timeval64_t now = {0, 0};
+    uv_gettimeofday(&now);
+    switch (tdm_api_act(connection->options->api, &connection->http,
+                        connection->tls == TDM_CONNECTION_ENCRYPTED, now.tv_sec,
+                        connection_now(connection))) {
+    case TDM_API_IDLE:
+        return 0;
+    case TDM_API_MOVED:
+        return 1;
+    case TDM_API_GOODBYE:
+        if (connection->out.length == 0 && connection->http.out.length == 0 &&
+            !connection->goodbye) {
+            connection_say_goodbye(connection);
+        }
+        return 0;
+    case TDM_API_DROP:
+        tdm_connection_close(connection);
+        return 0;
+    }
+    return 0;
+}
+
 static int connection_act_scene(struct tdm_connection *connection)
 {
     if (connection->out.length > 0) {
@@ -402,6 +440,15 @@ static int connection_receive(struct tdm_connection *connection)
 static void connection_on_poll(uv_poll_t *poll, int status, int events);
 static void connection_on_timer(uv_timer_t *timer);
 
+static int64_t connection_deadline(const struct tdm_connection *connection)
+{
+    if (connection->web) {
+        return tdm_http_session_deadline(&connection->http);
+    }
+    return connection->scripted ? tdm_scenario_server_deadline(&connection->scene)
+                                : tdm_server_session_deadline(&connection->session);
+}
+
 /* Sets what poll and timer wait for; with `more` the pump goes on once the others had their turn. */
 static void connection_arm(struct tdm_connection *connection, int more)
 {
@@ -413,8 +460,7 @@ static void connection_arm(struct tdm_connection *connection, int more)
     } else {
         uv_poll_stop(&connection->poll);
     }
-    int64_t deadline = connection->scripted ? tdm_scenario_server_deadline(&connection->scene)
-                                            : tdm_server_session_deadline(&connection->session);
+    int64_t deadline = connection_deadline(connection);
     if (connection->tls == TDM_CONNECTION_HANDSHAKE) {
         deadline = connection->tls_deadline;
     } else if (connection->goodbye) {
@@ -426,6 +472,15 @@ static void connection_arm(struct tdm_connection *connection, int more)
     }
     int64_t left = deadline - connection_now(connection);
     uv_timer_start(&connection->timer, connection_on_timer, left > 0 ? (uint64_t)left : 0, 0);
+}
+
+static int connection_act(struct tdm_connection *connection)
+{
+    if (connection->web) {
+        return connection_act_web(connection);
+    }
+    return connection->scripted ? connection_act_scene(connection)
+                                : connection_act_session(connection);
 }
 
 static void connection_pump(struct tdm_connection *connection)
@@ -445,8 +500,7 @@ static void connection_pump(struct tdm_connection *connection)
         moved = connection_decrypt(connection);
         moved |= connection_move_out(connection);
         if (connection->tls != TDM_CONNECTION_HANDSHAKE) {
-            moved |= connection->scripted ? connection_act_scene(connection)
-                                          : connection_act_session(connection);
+            moved |= connection_act(connection);
         }
         moved |= whole && connection->broken; /* once more, for the peer to learn of it */
     }
@@ -483,7 +537,9 @@ static void connection_on_timer(uv_timer_t *timer)
         return;
     }
     if (connection->tls != TDM_CONNECTION_HANDSHAKE) {
-        if (connection->scripted) {
+        if (connection->web) {
+            tdm_http_session_tick(&connection->http, now_ms);
+        } else if (connection->scripted) {
             tdm_scenario_server_tick(&connection->scene, now_ms);
         } else {
             tdm_server_session_tick(&connection->session, now_ms);
@@ -496,6 +552,12 @@ static int connection_start_peer(struct tdm_connection *connection)
 {
     struct tdm_server_trace trace = {connection_trace, connection};
     int64_t now_ms = connection_now(connection);
+    if (connection->web) {
+        struct tdm_http_session_options web = {HTTP_BODY_MAX, HTTP_IDLE_MS, HTTP_REQUEST_MS,
+                                               HTTP_HANG_MS, trace};
+        tdm_http_session_init(&connection->http, &web, now_ms);
+        return 0;
+    }
     if (connection->scripted) {
         tdm_scenario_server_init(&connection->scene, connection->options->scenario, now_ms);
         connection->scene.trace = trace;
@@ -527,7 +589,8 @@ void tdm_connection_open(uv_loop_t *loop, int fd, size_t number,
     connection->open_handles = 2;
     connection->poll.data = connection;
     connection->timer.data = connection;
-    connection->scripted = options->scenario != NULL;
+    connection->web = options->api != NULL;
+    connection->scripted = options->scenario != NULL && !connection->web;
     tdm_buf_init(&connection->out, NULL, OUT_MAX);
     connection->next = *list;
     if (*list != NULL) {

@@ -1,12 +1,13 @@
 /*
  * connection.h: one connection of the listener: bytes between the socket, TLS where it is on, and
- * the peer (a server session or a scenario). Everything here runs on the listener's thread.
+ * the peer (a server session, a scenario, or the doubles of services behind an HTTP session). Everything here runs on the listener's thread.
  */
 #ifndef TDM_DEVSERVER_CONNECTION_H
 #define TDM_DEVSERVER_CONNECTION_H
 
 #include <uv.h>
 
+#include "http_session.h"
 #include "listener.h"
 #include "scenario_server.h"
 #include "tls_channel.h"
@@ -28,9 +29,11 @@ struct tdm_connection {
     uv_timer_t timer;
     int open_handles;
     int closing;  /* the handles are being closed: nothing may be done any more */
-    int scripted; /* which of the two: */
+    int scripted; /* which of the three: scene, */
+    int web;      /* http, else session */
     struct tdm_server_session session;
     struct tdm_scenario_server scene;
+    struct tdm_http_session http;
     enum tdm_connection_tls tls;
     struct tdm_tls_channel channel;
     int64_t tls_deadline;

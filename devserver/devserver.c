@@ -8,6 +8,7 @@
 
 #include <tidymail/smtp.h>
 
+#include "api.h"
 #include "inbox.h"
 #include "listener.h"
 #include "tester_ca.h"
@@ -23,6 +24,9 @@ struct tidymail_devserver {
     struct tdm_inbox *inbox;
     struct tdm_tester_ca ca;
     struct tdm_scenario scenario;
+    struct tdm_api *api;
+    char **service_urls; /* one for each double */
+    size_t service_count;
     char *host; /* numeric */
     char *user;
     char *password;
@@ -193,16 +197,60 @@ static int devserver_make_url(tidymail_devserver *server, const tidymail_devserv
     return server->url != NULL ? 0 : -1;
 }
 
+/* The server's own, and one for each service. */
+static int devserver_make_api_urls(tidymail_devserver *server)
+{
+    struct tdm_buf origin;
+    struct tdm_buf url;
+    int v6 = strchr(server->host, ':') != NULL;
+    int failed = 0;
+    tdm_buf_init(&origin, NULL, URL_MAX);
+    tdm_buf_init(&url, NULL, URL_MAX);
+    tdm_buf_addf(&origin, "%s://%s%s%s:%d", server->ca.path != NULL ? "https" : "http",
+                 v6 ? "[" : "", server->host, v6 ? "]" : "", tdm_listener_port(server->listener));
+    while (tdm_double_at(server->service_count) != NULL) {
+        server->service_count++;
+    }
+    server->service_urls = tdm_alloc_array(memory, server->service_count, sizeof(char *));
+    failed = server->service_urls == NULL || origin.failed;
+    for (size_t i = 0; i < server->service_count && !failed; i++) {
+        tdm_buf_reset(&url);
+        tdm_api_add_url(server->api, tdm_double_at(i), tdm_buf_text(&origin), server->ca.path,
+                        &url);
+        server->service_urls[i] = url.failed ? NULL : tdm_strndup(memory, url.data, url.length);
+        failed = server->service_urls[i] == NULL;
+    }
+    tdm_buf_wipe(&url);
+    if (server->ca.path != NULL) {
+        char mark = '?';
+        url_add_option(&origin, &mark, "ca", server->ca.path);
+    }
+    server->url = origin.failed ? NULL : tdm_strndup(memory, origin.data, origin.length);
+    tdm_buf_clear(&origin);
+    return failed || server->url == NULL ? -1 : 0;
+}
+
+static int devserver_open_api(tidymail_devserver *server, const tidymail_devserver_options *options,
+                              struct tdm_buf *error)
+{
+    struct tdm_api_options api = {server->user, server->password, options->faults, server->inbox};
+    server->api = tdm_api_new(&api, error);
+    return server->api != NULL ? 0 : -1;
+}
+
 static int devserver_copy_credentials(tidymail_devserver *server,
                                       const tidymail_devserver_options *options,
                                       struct tdm_buf *error)
 {
-    if ((options->user != NULL) != (options->password != NULL)) {
+    int half = options->api ? options->password == NULL && options->user != NULL
+                            : (options->user != NULL) != (options->password != NULL);
+    if (half) {
         return devserver_error(error, "a user needs a password, and a password a user");
     }
     server->user = tdm_strdup(memory, options->user);
     server->password = tdm_strdup(memory, options->password);
-    if (options->user != NULL && (server->user == NULL || server->password == NULL)) {
+    if ((options->user != NULL && server->user == NULL) ||
+        (options->password != NULL && server->password == NULL)) {
         return devserver_error(error, "out of memory");
     }
     return 0;
@@ -238,6 +286,13 @@ static int devserver_check(const tidymail_devserver_options *options, struct tdm
     }
     if (options->lmtp && options->scenario != NULL) {
         return devserver_error(error, "a scenario says itself that it is LMTP: client: lmtp=yes");
+    }
+    if (options->faults != NULL && !options->api) {
+        return devserver_error(error, "fault rules are for the HTTP APIs");
+    }
+    if (options->api && (options->lmtp || options->scenario != NULL || options->hide != NULL ||
+                         options->auth != NULL || options->require_auth || options->no_tls)) {
+        return devserver_error(error, "the HTTP APIs have no use for options of SMTP");
     }
     if (options->max_size < 0) {
         return devserver_error(error, "the maximum size is negative");
@@ -289,6 +344,7 @@ static int devserver_listen(tidymail_devserver *server, const tidymail_devserver
     }
     listener.session.auth = server->auth;
     listener.session.lmtp = options->lmtp;
+    listener.api = server->api;
     listener.host = server->host;
     listener.port = options->port;
     listener.inbox = server->inbox;
@@ -325,13 +381,18 @@ static int devserver_set_up(tidymail_devserver *server, const tidymail_devserver
     if (server->inbox == NULL) {
         return devserver_error(error, "out of memory");
     }
-    if (!options->no_tls && devserver_open_ca(server, options->state, error) != 0) {
+    if (options->api && devserver_open_api(server, options, error) != 0) {
+        return -1;
+    }
+    int tls = options->api ? options->implicit_tls : !options->no_tls;
+    if (tls && devserver_open_ca(server, options->state, error) != 0) {
         return -1;
     }
     if (devserver_listen(server, options, error) != 0) {
         return -1;
     }
-    return devserver_make_url(server, options) == 0
+    return (options->api ? devserver_make_api_urls(server) : devserver_make_url(server, options)) ==
+                   0
                ? 0
                : devserver_error(error, "out of memory, or a URL that is too long");
 }
@@ -387,6 +448,11 @@ void tidymail_devserver_stop(tidymail_devserver *server)
         tdm_tester_ca_remove(server->state);
     }
     tdm_scenario_clear(&server->scenario);
+    tdm_api_free(server->api);
+    for (size_t i = 0; server->service_urls != NULL && i < server->service_count; i++) {
+        devserver_free_secret(server->service_urls[i]);
+    }
+    tdm_free(memory, server->service_urls);
     tdm_free(memory, server->host);
     tdm_free(memory, server->state);
     tdm_free(memory, server->auth);
@@ -404,6 +470,21 @@ int tidymail_devserver_port(const tidymail_devserver *server)
 const char *tidymail_devserver_url(const tidymail_devserver *server)
 {
     return server != NULL ? server->url : "";
+}
+
+const char *tidymail_devserver_service_url(const tidymail_devserver *server, const char *scheme)
+{
+    for (size_t i = 0; server != NULL && scheme != NULL && i < server->service_count; i++) {
+        if (strcmp(tdm_double_at(i)->scheme, scheme) == 0) {
+            return server->service_urls[i];
+        }
+    }
+    return NULL;
+}
+
+const char *tidymail_devserver_service(const tidymail_devserver *server, size_t index)
+{
+    return server != NULL && index < server->service_count ? tdm_double_at(index)->scheme : NULL;
 }
 
 const char *tidymail_devserver_ca(const tidymail_devserver *server)

@@ -5,6 +5,7 @@
 #ifndef TDM_DEVSERVER_LISTENER_H
 #define TDM_DEVSERVER_LISTENER_H
 
+#include "api.h"
 #include "inbox.h"
 #include "scenario.h"
 #include "server_session.h"
@@ -19,6 +20,7 @@ struct tdm_listener_options {
     struct tdm_inbox *inbox;
     struct tdm_tester_ca *ca;            /* NULL: no TLS */
     const struct tdm_scenario *scenario; /* NULL: a real session */
+    struct tdm_api *api;                 /* the doubles of HTTP APIs in place of mail; NULL: mail */
     struct tdm_server_options session;   /* its trace is set here */
     int implicit_tls;
     void (*log)(void *context, const char *line);

@@ -1,6 +1,6 @@
 /*
- * devserver.h: an SMTP server for tests (libtidymail-devserver). It accepts and keeps every
- * message, or plays a scenario file. It runs on a thread of its own, so that the test's thread can
+ * devserver.h: a server for tests (libtidymail-devserver). It speaks SMTP, accepts and keeps every
+ * message, or plays a scenario file; or it plays the HTTP APIs of mail services. It runs on a thread of its own, so that the test's thread can
  * send to it, and listens on loopback only.
  */
 #ifndef TIDYMAIL_DEVSERVER_H
@@ -37,11 +37,15 @@ typedef struct tidymail_devserver_options {
                          check a login (SCRAM and CRAM-MD5 need user and password) */
     const char *hide; /* EHLO keywords that are not offered and not understood, commas between */
     int lmtp;         /* 1: LMTP (RFC 2033) in place of SMTP */
+    int api; /* 1: the HTTP APIs of mail services in place of SMTP (docs/testing-services.md); password
+                (without user too) is the only key accepted, implicit_tls makes it https */
+    const char *faults; /* how to answer in place of the usual way: rules, one a line, such as
+                           "mailgun: rate-limit, first 2" (docs/testing-services.md); NULL: none */
 } tidymail_devserver_options;
 
 #define TIDYMAIL_DEVSERVER_OPTIONS_INIT                                                            \
     {                                                                                              \
-        sizeof(tidymail_devserver_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0         \
+        sizeof(tidymail_devserver_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0   \
     }
 
 /* Starts; returns when it listens. NULL on failure, then `error` (of `error_size` bytes, may be
@@ -54,8 +58,15 @@ TIDYMAIL_API void tidymail_devserver_stop(tidymail_devserver *server);
 TIDYMAIL_API int tidymail_devserver_port(const tidymail_devserver *server);
 /* "smtp://USER:PASSWORD@127.0.0.1:PORT?ca=PATH", ready for tidymail_transport_open; user and password
  * percent-encoded. Where any are accepted it has some. With a scenario it has what its client: line
- * says; smtps:// with implicit TLS, tls=none in place of ca= without TLS. */
+ * says; smtps:// with implicit TLS, tls=none in place of ca= without TLS. With api
+ * "http://127.0.0.1:PORT", or "https://127.0.0.1:PORT?ca=PATH". */
 TIDYMAIL_API const char *tidymail_devserver_url(const tidymail_devserver *server);
+/* With api: the URL that sends through the double of a service, by its scheme: "mailgun" gives
+ * "mailgun://KEY@example.com?endpoint=http://127.0.0.1:PORT". NULL: there is none of that name. */
+TIDYMAIL_API const char *tidymail_devserver_service_url(const tidymail_devserver *server,
+                                                        const char *scheme);
+/* The schemes it knows, in the order of the documentation; NULL past the end. */
+TIDYMAIL_API const char *tidymail_devserver_service(const tidymail_devserver *server, size_t index);
 /* Path of the CA certificate (PEM) that signed the server's; "" where there is no TLS. */
 TIDYMAIL_API const char *tidymail_devserver_ca(const tidymail_devserver *server);
 

@@ -28,6 +28,15 @@ TIDYMAIL_API int64_t tidymail_provider_max_size(size_t index);
 TIDYMAIL_API int tidymail_provider_max_reply_to(size_t index);
 TIDYMAIL_API int tidymail_provider_max_tags(size_t index);
 
+/* The options that a service has of its own, for its URL and for tidymail_message_set_service_option;
+ * the last is "extra". */
+TIDYMAIL_API size_t tidymail_provider_option_count(size_t index);
+TIDYMAIL_API const char *tidymail_provider_option_name(size_t index, size_t option);
+/* What its value is: "text", "number", "yes or no" or "JSON". */
+TIDYMAIL_API const char *tidymail_provider_option_type(size_t index, size_t option);
+/* A line that says what it does. */
+TIDYMAIL_API const char *tidymail_provider_option_words(size_t index, size_t option);
+
 /* What a message can need, in the order of the table; `feature` runs below the count. */
 TIDYMAIL_API size_t tidymail_feature_count(void);
 /* "tags", for programs, and "tags", "scheduled sending", ..., for people. */

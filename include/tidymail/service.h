@@ -1,6 +1,6 @@
 /* service.h: what a mail service does with a message beside delivering it, and what only a service
  * can do. All functions return TIDYMAIL_OK or the kind of the error that stuck to the message, accept
- * a NULL message (TIDYMAIL_KIND_MESSAGE) and copy their arguments. What the service (or the SMTP
+ * a NULL message (TIDYMAIL_KIND_LOCAL) and copy their arguments. What the service (or the SMTP
  * server) named by the transport's URL cannot do is refused when the message is sent, before anything
  * leaves, with feature and service named; the transport's option unsupported=drop leaves it out
  * instead. `tidymail providers` prints who can do what. */
@@ -31,12 +31,13 @@ TIDYMAIL_API int tidymail_message_set_tracking(tidymail_message *message, int op
  * service's to say. */
 TIDYMAIL_API int tidymail_message_set_send_at(tidymail_message *message, int64_t unix_s);
 /* The service makes subject and body from a template it has, by its name or number there; `values`
- * is a JSON object with what is filled in, NULL: none. The message then needs no text of its own.
- * NULL as `id`: no template. A `values` that is no JSON object is refused when it is sent. */
+ * is a JSON object with what is filled in (on one line or several), NULL: none. The message then
+ * needs no text of its own. NULL as `id`: no template. A `values` that is no JSON object is refused
+ * when it is sent. */
 TIDYMAIL_API int tidymail_message_set_template(tidymail_message *message, const char *id,
                                                const char *values);
-/* The service takes a message with a key it has seen only once (1 to 256 printable ASCII characters),
- * so that a send whose result is unknown may be repeated. NULL: none. */
+/* The service takes a message with a key it has seen only once (1 to 256 printable ASCII characters
+ * without blanks), so that a send whose result is unknown may be repeated. NULL: none. */
 TIDYMAIL_API int tidymail_message_set_idempotency_key(tidymail_message *message, const char *key);
 /* 1: the service checks the message and delivers nothing. */
 TIDYMAIL_API int tidymail_message_set_sandbox(tidymail_message *message, int sandbox);

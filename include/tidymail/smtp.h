@@ -118,12 +118,15 @@ typedef struct tidymail_smtp_envelope {
        body_8bit and body_binary, and the size is asked of the source again. */
     int (*form)(void *context, int carry);
     void *form_context;
+    int probe; /* 1: no message is sent. With recipients MAIL, each RCPT and then RSET in place of DATA
+                  (a recipient that was accepted counts as sent); without any, only all that comes
+                  before MAIL. `source` is not read */
 } tidymail_smtp_envelope;
 
 #define TIDYMAIL_SMTP_ENVELOPE_INIT                                                                \
     {                                                                                              \
         sizeof(tidymail_smtp_envelope), 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
-            0, 0                                                                                   \
+            0, 0, 0                                                                                \
     }
 
 enum tidymail_smtp_event_type {

@@ -3,6 +3,7 @@
 #define TIDYMAIL_TIDYMAIL_H
 
 #include <tidymail/address.h>
+#include <tidymail/check.h>
 #include <tidymail/dkim.h>
 #include <tidymail/error.h>
 #include <tidymail/message.h>
@@ -15,5 +16,6 @@
 #include <tidymail/transport.h>
 #include <tidymail/types.h>
 #include <tidymail/version.h>
+#include <tidymail/webhook.h>
 
 #endif

@@ -136,6 +136,7 @@ static void message_clear(tidymail_message *message)
     tdm_mailbox_list_clear(allocator, &message->envelope_to);
     tdm_mailbox_list_clear(allocator, &message->raw_recipients);
     tdm_wishes_clear(allocator, &message->wishes);
+    tdm_service_wishes_clear(allocator, &message->service);
     tdm_free(allocator, message->subject);
     tdm_free(allocator, message->given_date);
     tdm_free(allocator, message->given_message_id);

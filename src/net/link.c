@@ -273,6 +273,19 @@ static void link_start_tls(struct tdm_link *link)
     tdm_error_clear(&error);
 }
 
+/* Tells who wants to know what the server showed. */
+static void link_tell_certificate(struct tdm_link *link, const struct tidymail_error *error)
+{
+    struct tdm_certificate facts;
+    if (link->options.certificate == NULL) {
+        return;
+    }
+    if (tdm_tls_facts(link->tls, error, &link->allocator, &facts) == 0) {
+        link->options.certificate(link->options.owner, &facts);
+    }
+    tdm_certificate_clear(&link->allocator, &facts);
+}
+
 static void link_tls_done(struct tdm_link *link)
 {
     struct tdm_buf facts;
@@ -284,6 +297,7 @@ static void link_tls_done(struct tdm_link *link)
     tdm_net_note(&link->options.trace, &link->allocator, TIDYMAIL_PHASE_TLS, 1, "TLS: %s, %s, %s",
                  version, cipher, tdm_buf_text(&facts));
     tdm_buf_clear(&facts);
+    link_tell_certificate(link, NULL);
     unsigned char binding[TDM_TLS_BINDING_MAX];
     size_t length = 0;
     const char *type = tdm_tls_binding(link->tls, binding, &length);
@@ -312,6 +326,7 @@ static int link_handshake(struct tdm_link *link)
     case TDM_TLS_EOF:
     case TDM_TLS_FAILED:
         link->handshaking = 0;
+        link_tell_certificate(link, &error);
         tdm_net_note(&link->options.trace, &link->allocator, TIDYMAIL_PHASE_TLS, 0, "%s",
                      tidymail_error_message(&error));
         link_fail(link, &error);

@@ -26,6 +26,9 @@ struct tdm_link_options {
     struct tdm_net_trace trace;
     /* The TLS context, made at its first use; NULL with `error` set on failure. */
     struct tdm_tls_context *(*tls)(void *owner, struct tidymail_error *error);
+    /* The server's certificate, also where it was refused; NULL: nobody asks. `facts` is valid during
+     * the call. */
+    void (*certificate)(void *owner, const struct tdm_certificate *facts);
     /* A message is done: what the engine's REPORT event says. May not free the link. */
     void (*reported)(void *owner, void *job, tidymail_report *report);
     void *owner;

@@ -17,6 +17,8 @@ struct tdm_loop {
     uv_loop_t uv;
     tidymail_allocator allocator;
     int open;
+    const char
+        *resolver; /* "HOST:PORT" of the name server to ask; NULL: the system's. The owner's */
 };
 
 struct tdm_watch;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define RESOLVE_MAX_ADDRESSES 32
+#define RESOLVE_MAX_RECORDS 64
 #define RESOLVE_POLL_MS 1000
 
 struct resolve_socket {
@@ -36,9 +37,13 @@ struct tdm_resolve {
     int finished;
     struct tdm_address addresses[RESOLVE_MAX_ADDRESSES];
     size_t count;
+    enum tdm_record kind; /* of records, where those are asked for */
+    struct tdm_text_list records;
     struct tidymail_error error;
     void (*done)(void *context, const struct tdm_address *addresses, size_t count,
                  const struct tidymail_error *error);
+    void (*records_done)(void *context, const struct tdm_text_list *records,
+                         const struct tidymail_error *error);
     void *context;
 };
 
@@ -318,7 +323,98 @@ static void resolve_timer(void *context)
         resolve_arm(resolve);
         return;
     }
-    resolve->done(resolve->context, resolve->addresses, resolve->count, &resolve->error);
+    if (resolve->records_done != NULL) {
+        resolve->records_done(resolve->context, &resolve->records, &resolve->error);
+    } else {
+        resolve->done(resolve->context, resolve->addresses, resolve->count, &resolve->error);
+    }
+}
+
+static void resolve_add_record(struct tdm_resolve *resolve, const struct tdm_buf *text)
+{
+    struct tdm_text_list *list = &resolve->records;
+    char *copy = text->failed || list->count == RESOLVE_MAX_RECORDS
+                     ? NULL
+                     : tdm_strdup(&resolve->allocator, tdm_buf_text(text));
+    char **items = copy == NULL ? NULL
+                                : tdm_resize_array(&resolve->allocator, list->items,
+                                                   list->count + 1, sizeof(*items));
+    if (items == NULL) {
+        tdm_free(&resolve->allocator, copy);
+        return;
+    }
+    items[list->count++] = copy;
+    list->items = items;
+}
+
+static int resolve_read_txt(struct tdm_resolve *resolve, const unsigned char *answer, int length)
+{
+    struct ares_txt_ext *first = NULL;
+    struct tdm_buf text;
+    int status = ares_parse_txt_reply_ext(answer, length, &first);
+    tdm_buf_init(&text, &resolve->allocator, (size_t)64 * 1024);
+    for (const struct ares_txt_ext *at = first; at != NULL; at = at->next) {
+        tdm_escape(&text, (const char *)at->txt, at->length, 0);
+        if (at->next == NULL || at->next->record_start) {
+            resolve_add_record(resolve, &text);
+            tdm_buf_reset(&text);
+        }
+    }
+    tdm_buf_clear(&text);
+    if (first != NULL) {
+        ares_free_data(first);
+    }
+    return status;
+}
+
+static int resolve_read_mx(struct tdm_resolve *resolve, const unsigned char *answer, int length)
+{
+    struct ares_mx_reply *first = NULL;
+    struct tdm_buf text;
+    int status = ares_parse_mx_reply(answer, length, &first);
+    tdm_buf_init(&text, &resolve->allocator, 4096);
+    int before = -1;
+    for (;;) { /* a handful: the least preference over `before`, again and again */
+        int next = -1;
+        for (const struct ares_mx_reply *at = first; at != NULL; at = at->next) {
+            next = at->priority > before && (next < 0 || at->priority < next) ? at->priority : next;
+        }
+        if (next < 0) {
+            break;
+        }
+        for (const struct ares_mx_reply *at = first; at != NULL; at = at->next) {
+            if (at->priority == next) {
+                tdm_buf_reset(&text);
+                tdm_buf_addf(&text, "%d ", next);
+                tdm_escape(&text, at->host, strlen(at->host), 0);
+                resolve_add_record(resolve, &text);
+            }
+        }
+        before = next;
+    }
+    tdm_buf_clear(&text);
+    if (first != NULL) {
+        ares_free_data(first);
+    }
+    return status;
+}
+
+static void resolve_records_answer(void *context, int status, int timeouts, unsigned char *answer,
+                                   int length)
+{
+    struct tdm_resolve *resolve = context;
+    (void)timeouts;
+    if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED) {
+        return;
+    }
+    if (status == ARES_SUCCESS) {
+        status = resolve->kind == TDM_RECORD_TXT ? resolve_read_txt(resolve, answer, length)
+                                                 : resolve_read_mx(resolve, answer, length);
+    }
+    if (status != ARES_SUCCESS && status != ARES_ENODATA && status != ARES_ENOTFOUND) {
+        resolve_explain(resolve, status);
+    }
+    resolve->finished = 1;
 }
 
 static void resolve_begin(struct tdm_resolve *resolve)
@@ -338,16 +434,28 @@ static void resolve_begin(struct tdm_resolve *resolve)
     }
     resolve->channel_open = 1;
     ares_set_socket_functions(resolve->channel, &resolve_sockets, resolve);
+    if (resolve->loop->resolver != NULL &&
+        ares_set_servers_ports_csv(resolve->channel, resolve->loop->resolver) != ARES_SUCCESS) {
+        resolve_fail(resolve, TIDYMAIL_KIND_CONFIGURATION,
+                     "write it as ADDRESS:PORT, such as 127.0.0.1:53", 0,
+                     "the resolver to ask is no address; nothing was looked up for ", "");
+        resolve->finished = 1;
+        return;
+    }
+    if (resolve->records_done != NULL) {
+        enum { CLASS_IN = 1, TYPE_MX = 15, TYPE_TXT = 16 }; /* RFC 1035 3.2 */
+        ares_query(resolve->channel, resolve->host, CLASS_IN,
+                   resolve->kind == TDM_RECORD_TXT ? TYPE_TXT : TYPE_MX, resolve_records_answer,
+                   resolve);
+        return;
+    }
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     ares_getaddrinfo(resolve->channel, resolve->host, NULL, &hints, resolve_answer, resolve);
 }
 
-struct tdm_resolve *
-tdm_resolve_start(struct tdm_loop *loop, const char *host, int port,
-                  void (*done)(void *context, const struct tdm_address *addresses, size_t count,
-                               const struct tidymail_error *error),
-                  void *context)
+/* A lookup that has not begun; NULL when out of memory. */
+static struct tdm_resolve *resolve_new(struct tdm_loop *loop, const char *host, void *context)
 {
     struct tdm_resolve *resolve = tdm_alloc_array(&loop->allocator, 1, sizeof(*resolve));
     if (resolve == NULL) {
@@ -355,8 +463,6 @@ tdm_resolve_start(struct tdm_loop *loop, const char *host, int port,
     }
     resolve->loop = loop;
     resolve->allocator = loop->allocator;
-    resolve->port = port;
-    resolve->done = done;
     resolve->context = context;
     tdm_error_init(&resolve->error, &loop->allocator);
     resolve->host = tdm_strdup(&loop->allocator, host);
@@ -365,8 +471,38 @@ tdm_resolve_start(struct tdm_loop *loop, const char *host, int port,
         tdm_resolve_free(resolve);
         return NULL;
     }
-    resolve_begin(resolve);
-    resolve_arm(resolve);
+    return resolve;
+}
+
+struct tdm_resolve *
+tdm_resolve_start(struct tdm_loop *loop, const char *host, int port,
+                  void (*done)(void *context, const struct tdm_address *addresses, size_t count,
+                               const struct tidymail_error *error),
+                  void *context)
+{
+    struct tdm_resolve *resolve = resolve_new(loop, host, context);
+    if (resolve != NULL) {
+        resolve->port = port;
+        resolve->done = done;
+        resolve_begin(resolve);
+        resolve_arm(resolve);
+    }
+    return resolve;
+}
+
+struct tdm_resolve *tdm_records_start(struct tdm_loop *loop, const char *name, enum tdm_record kind,
+                                      void (*done)(void *context,
+                                                   const struct tdm_text_list *records,
+                                                   const struct tidymail_error *error),
+                                      void *context)
+{
+    struct tdm_resolve *resolve = resolve_new(loop, name, context);
+    if (resolve != NULL) {
+        resolve->kind = kind;
+        resolve->records_done = done;
+        resolve_begin(resolve);
+        resolve_arm(resolve);
+    }
     return resolve;
 }
 
@@ -384,6 +520,10 @@ void tdm_resolve_free(struct tdm_resolve *resolve)
     tdm_timer_close(resolve->timer);
     tdm_error_clear(&resolve->error);
     tidymail_allocator allocator = resolve->allocator;
+    for (size_t i = 0; i < resolve->records.count; i++) {
+        tdm_free(&allocator, resolve->records.items[i]);
+    }
+    tdm_free(&allocator, resolve->records.items);
     tdm_free(&allocator, resolve->host);
     tdm_free(&allocator, resolve);
 }

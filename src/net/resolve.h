@@ -32,6 +32,17 @@ tdm_resolve_start(struct tdm_loop *loop, const char *host, int port,
                   void (*done)(void *context, const struct tdm_address *addresses, size_t count,
                                const struct tidymail_error *error),
                   void *context);
+/* Kinds of records that are read as texts. */
+enum tdm_record {
+    TDM_RECORD_TXT, /* the strings of a record joined (RFC 7208 3.3) */
+    TDM_RECORD_MX   /* "10 mail.example.com", in the order of preference */
+};
+/* The same for records of a name. A name without such records has none, and no error. */
+struct tdm_resolve *tdm_records_start(struct tdm_loop *loop, const char *name, enum tdm_record kind,
+                                      void (*done)(void *context,
+                                                   const struct tdm_text_list *records,
+                                                   const struct tidymail_error *error),
+                                      void *context);
 /* Gives up where it is not done. NULL is accepted. */
 void tdm_resolve_free(struct tdm_resolve *resolve);
 

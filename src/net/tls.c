@@ -30,9 +30,7 @@ static void tls_set_errno_words(struct tdm_tls *tls, int number)
     tdm_buf_clear(&text);
 }
 
-/* The name or address that the certificate must have, and the name for SNI (RFC 6066 3: a host name
- * without the dot at its end, never an address). 0, or -1 when out of memory. */
-static int tls_set_host(struct tdm_tls *tls, const char *host)
+int tdm_tls_set_host(struct tdm_tls *tls, const char *host)
 {
     struct tdm_address address;
     tls->host_is_address = tdm_address_parse(host, 0, &address) == 0;
@@ -41,19 +39,27 @@ static int tls_set_host(struct tdm_tls *tls, const char *host)
         length--;
     }
     tls->host = tdm_strndup(&tls->context->allocator, host, length);
-    if (tls->host == NULL) {
-        return -1;
-    }
-    X509_VERIFY_PARAM *param = SSL_get0_param(tls->ssl);
+    return tls->host != NULL ? 0 : -1;
+}
+
+int tdm_tls_want_host(const struct tdm_tls *tls, X509_VERIFY_PARAM *param)
+{
     if (tls->host_is_address) {
         return X509_VERIFY_PARAM_set1_ip_asc(param, tls->host) == 1 ? 0 : -1;
     }
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    if (X509_VERIFY_PARAM_set1_host(param, tls->host, 0) != 1) {
+    return X509_VERIFY_PARAM_set1_host(param, tls->host, 0) == 1 ? 0 : -1;
+}
+
+/* What the certificate must have, and the name for SNI (RFC 6066 3: a host name without the dot at its
+ * end, never an address). 0, or -1 when out of memory. */
+static int tls_name_host(struct tdm_tls *tls, const char *host)
+{
+    if (tdm_tls_set_host(tls, host) != 0 || tdm_tls_want_host(tls, SSL_get0_param(tls->ssl)) != 0) {
         return -1;
     }
-    return SSL_set_tlsext_host_name(tls->ssl, tls->host) == 1 ? 0 : -1;
+    return tls->host_is_address || SSL_set_tlsext_host_name(tls->ssl, tls->host) == 1 ? 0 : -1;
 }
 
 struct tdm_tls *tdm_tls_new(struct tdm_tls_context *context, int fd, const char *host)
@@ -67,7 +73,7 @@ struct tdm_tls *tdm_tls_new(struct tdm_tls_context *context, int fd, const char 
     tdm_buf_init(&tls->begun, &context->allocator, TDM_TLS_RECORD);
     tls->ssl = SSL_new(context->ssl);
     BIO *bio = BIO_new(context->bio);
-    if (tls->ssl == NULL || bio == NULL || tls_set_host(tls, host) != 0) {
+    if (tls->ssl == NULL || bio == NULL || tls_name_host(tls, host) != 0) {
         BIO_free(bio);
         ERR_clear_error();
         tdm_tls_free(tls);
@@ -223,12 +229,12 @@ int tdm_tls_write_broke(const struct tdm_tls *tls)
 
 const char *tdm_tls_version(const struct tdm_tls *tls)
 {
-    return SSL_get_version(tls->ssl);
+    return tls->is_guest ? tls->guest_version : SSL_get_version(tls->ssl);
 }
 
 const char *tdm_tls_cipher(const struct tdm_tls *tls)
 {
-    return SSL_get_cipher_name(tls->ssl);
+    return tls->is_guest ? tls->guest_cipher : SSL_get_cipher_name(tls->ssl);
 }
 
 void tdm_tls_describe(const struct tdm_tls *tls, struct tdm_buf *out)

@@ -76,10 +76,51 @@ int tdm_tls_damaged(const struct tdm_tls *tls, int phase, struct tidymail_error 
  * and its bytes; NULL where there is none. */
 const char *tdm_tls_binding(const struct tdm_tls *tls, unsigned char bytes[TDM_TLS_BINDING_MAX],
                             size_t *length);
+/*
+ * A guest is a session that somebody else runs with an SSL_CTX of their own (libcurl): they shake hands,
+ * this decides about the certificate by the same rules and explains a failure in the same words.
+ */
+/* NULL when out of memory. */
+struct tdm_tls *tdm_tls_guest_new(struct tdm_tls_context *context, const char *host);
+/* Sets their SSL_CTX up, which serves one connection: trust store, identity, least version, key log.
+ * The guest outlives it. 0, or -1 where OpenSSL does not take that. */
+int tdm_tls_guest_adopt(struct tdm_tls *tls, void *ssl_ctx);
+/* 1 once the handshake is done. */
+int tdm_tls_guest_is_done(const struct tdm_tls *tls);
+/* 1 where the server has ended its side as TLS wants it (close_notify), so that nothing is missing. */
+int tdm_tls_guest_is_closed(const struct tdm_tls *tls);
+/* 1 where the server asked for the client's certificate and has said nothing since, with `error` set: it
+ * may have refused it behind the handshake (TLS 1.3) without its reason being heard. */
+int tdm_tls_guest_asked(const struct tdm_tls *tls, struct tidymail_error *error);
+/* The server said something under TLS. */
+void tdm_tls_guest_heard(struct tdm_tls *tls);
+/* Before they close the descriptor: what there is to read may explain why the handshake failed. */
+void tdm_tls_guest_closing(struct tdm_tls *tls, int fd);
+/* Sets `error` as tdm_tls_handshake does; the handshake is not done. */
+void tdm_tls_guest_explain(struct tdm_tls *tls, struct tidymail_error *error);
+
 /* 1 where an earlier session was resumed. */
 int tdm_tls_resumed(const struct tdm_tls *tls);
 const char *tdm_tls_version(const struct tdm_tls *tls);
 const char *tdm_tls_cipher(const struct tdm_tls *tls);
+
+/* What is to be known of a certificate; texts are NULL where memory ran out. */
+struct tdm_certificate {
+    char *names;
+    char *issuer;
+    char *not_before; /* "2027-01-31 12:00 UTC" */
+    char *not_after;
+    char *sha256;  /* 64 hex digits */
+    char *chain;   /* the subjects that the server sent, leaf first, one a line */
+    char *problem; /* NULL: none */
+    int verified;
+    int64_t seconds_left; /* until it ends */
+};
+/* After the handshake, or its failure with `error` (NULL: it went well). 0, or -1: there was none. */
+int tdm_tls_facts(const struct tdm_tls *tls, const struct tidymail_error *error,
+                  const tidymail_allocator *allocator, struct tdm_certificate *facts);
+void tdm_certificate_clear(const tidymail_allocator *allocator, struct tdm_certificate *facts);
+
 /* Appends "certificate for a.example, b.example by Issuer until 2027-01-31, verified against ...". */
 void tdm_tls_describe(const struct tdm_tls *tls, struct tdm_buf *out);
 

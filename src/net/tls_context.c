@@ -80,14 +80,11 @@ static int context_load_ca(struct tdm_tls_context *context, const char *path,
 
 /* Decides about the peer's certificate in place of OpenSSL's own function, whatever is asked for;
  * keeps what is needed to explain a refusal. 1: accepted. */
-static int context_verify(X509_STORE_CTX *store, void *unused)
+int tdm_tls_decide(struct tdm_tls *tls, X509_STORE_CTX *store)
 {
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct tdm_tls *tls = SSL_get_app_data(ssl);
     const struct tdm_tls_config *config = &tls->context->config;
     X509 *leaf = X509_STORE_CTX_get0_cert(store);
     unsigned char digest[32];
-    (void)unused;
     X509_free(tls->leaf);
     tls->leaf = leaf != NULL && X509_up_ref(leaf) == 1 ? leaf : NULL;
     switch (config->verify) {
@@ -115,6 +112,13 @@ static int context_verify(X509_STORE_CTX *store, void *unused)
     X509_free(tls->refused);
     tls->refused = refused != NULL && X509_up_ref(refused) == 1 ? refused : NULL;
     return 0;
+}
+
+static int context_verify(X509_STORE_CTX *store, void *unused)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    (void)unused;
+    return tdm_tls_decide(SSL_get_app_data(ssl), store);
 }
 
 /* Settings: 0, or -1 where OpenSSL does not take them. */

@@ -87,6 +87,11 @@ static void explain_add_name(struct tdm_buf *out, const X509_NAME *name)
     }
 }
 
+void tdm_tls_add_subject(struct tdm_buf *out, const X509 *certificate)
+{
+    explain_add_name(out, X509_get_subject_name(certificate));
+}
+
 void tdm_tls_add_issuer(struct tdm_buf *out, const X509 *certificate)
 {
     explain_add_name(out, X509_get_issuer_name(certificate));
@@ -245,7 +250,9 @@ static int explain_plain_text(const struct tdm_tls *tls, struct tdm_buf *line, s
                  what != NULL ? ", as " : "", what != NULL ? what : "");
     tdm_escape(line, first, shown < PEER_LINE_SHOWN ? shown : PEER_LINE_SHOWN, 0);
     tdm_buf_add_char(line, '"');
-    if (length > 3 && memcmp(first, "220", 3) == 0) {
+    if (tls->is_guest) {
+        tdm_buf_add_str(hint, "check scheme and port of the endpoint: this port speaks no TLS");
+    } else if (length > 3 && memcmp(first, "220", 3) == 0) {
         tdm_buf_add_str(hint,
                         "this port speaks SMTP in clear first: use smtp:// in place of smtps://");
     } else if (length > 3 && (first[0] == '4' || first[0] == '5') && tdm_is_digit(first[1]) &&

@@ -6,6 +6,8 @@
  *   tls_session.c  sessions to resume, what SCRAM binds to, the key log
  *   tls_bio.c      OpenSSL's way to our sockets
  *   tls.c          one session: handshake, read, write
+ *   tls_facts.c    a certificate as data
+ *   tls_guest.c    a session that somebody else runs
  *   tls_explain.c  from OpenSSL's errors and a certificate to one line for people
  */
 #ifndef TDM_NET_TLS_INTERNAL_H
@@ -59,6 +61,14 @@ struct tdm_tls {
                              before it is out */
     int heard;  /* application data came */
     int broken; /* OpenSSL allows no more calls but free (and read after a failed write) */
+    /* of a guest, which has no SSL of its own */
+    int is_guest;
+    int guest_done;
+    int guest_asked;  /* for the client's certificate */
+    int guest_closed; /* close_notify came */
+    int guest_errno;  /* when its handshake stopped last */
+    const char *guest_version;
+    const char *guest_cipher;
 };
 
 /* tls_bio.c: methods that run recv and send(MSG_NOSIGNAL) on struct tdm_tls_socket; NULL when out of
@@ -68,6 +78,15 @@ BIO_METHOD *tdm_tls_bio_method(void);
 /* After a failed handshake: reads what is there to fill `first`, of which OpenSSL took five bytes. */
 void tdm_tls_read_first(struct tdm_tls_socket *own);
 
+/* tls.c: the name or address that the certificate must have becomes tls->host: 0, or -1 when out of
+ * memory. */
+int tdm_tls_set_host(struct tdm_tls *tls, const char *host);
+/* What is checked of it; 0, or -1 where OpenSSL does not take it. */
+int tdm_tls_want_host(const struct tdm_tls *tls, X509_VERIFY_PARAM *param);
+
+/* tls_context.c: decides about the peer's certificate; 1: accepted. */
+int tdm_tls_decide(struct tdm_tls *tls, X509_STORE_CTX *store);
+
 /* tls_identity.c: loads config->cert and ->key; 0, or -1 with `error` set. */
 int tdm_tls_load_identity(struct tdm_tls_context *context, struct tidymail_error *error);
 
@@ -75,6 +94,8 @@ int tdm_tls_load_identity(struct tdm_tls_context *context, struct tidymail_error
 void tdm_tls_keep_sessions(struct tdm_tls_context *context);
 void tdm_tls_open_keylog(struct tdm_tls_context *context, const char *path);
 void tdm_tls_forget_session(struct tdm_tls_context *context);
+/* Appends one secret to the key log. */
+void tdm_tls_log_key(const struct tdm_tls_context *context, const char *line);
 /* Before the handshake: offers the session kept for that name. */
 void tdm_tls_offer_session(struct tdm_tls *tls);
 /* After it: keeps what can be used again, and knows the certificate of a resumed session. */
@@ -87,6 +108,8 @@ void tdm_tls_explain(const struct tdm_tls *tls, struct tidymail_error *error);
 const char *tdm_tls_reason(unsigned long code);
 /* "a.example, b.example", of subjectAltName; at most a handful. */
 void tdm_tls_add_names(struct tdm_buf *out, const X509 *certificate);
+/* Whose it is. */
+void tdm_tls_add_subject(struct tdm_buf *out, const X509 *certificate);
 /* The name of who issued it. */
 void tdm_tls_add_issuer(struct tdm_buf *out, const X509 *certificate);
 /* "2027-01-31 12:00 UTC" */

@@ -82,7 +82,7 @@ void tdm_tls_settle_session(struct tdm_tls *tls)
 
 int tdm_tls_resumed(const struct tdm_tls *tls)
 {
-    return SSL_session_reused(tls->ssl) == 1;
+    return tls->ssl != NULL && SSL_session_reused(tls->ssl) == 1;
 }
 
 /* RFC 5929 4.1: the hash of the certificate's signature, at least SHA-256; none where the signature
@@ -125,9 +125,8 @@ const char *tdm_tls_binding(const struct tdm_tls *tls, unsigned char bytes[TDM_T
 }
 
 /* One line for each secret, whole or not at all: others may write to the same file. */
-static void session_log_key(const SSL *ssl, const char *line)
+void tdm_tls_log_key(const struct tdm_tls_context *context, const char *line)
 {
-    const struct tdm_tls *tls = SSL_get_app_data(ssl);
     char bytes[KEYLOG_LINE_MAX];
     size_t length = strlen(line);
     if (length + 1 > sizeof(bytes)) {
@@ -135,9 +134,15 @@ static void session_log_key(const SSL *ssl, const char *line)
     }
     memcpy(bytes, line, length);
     bytes[length] = '\n';
-    ssize_t written = write(tls->context->keylog, bytes, length + 1);
+    ssize_t written = write(context->keylog, bytes, length + 1);
     (void)written; /* a log that cannot be written is no reason to send no mail */
     tdm_wipe(bytes, length + 1);
+}
+
+static void session_log_key(const SSL *ssl, const char *line)
+{
+    const struct tdm_tls *tls = SSL_get_app_data(ssl);
+    tdm_tls_log_key(tls->context, line);
 }
 
 void tdm_tls_open_keylog(struct tdm_tls_context *context, const char *path)

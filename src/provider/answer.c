@@ -128,7 +128,7 @@ static char *answer_safe(const tidymail_allocator *allocator, const char *text)
 struct answer_verdict {
     enum tdm_meaning meaning;
     const char *hint;
-    const char *subject; /* stands behind the phrase, such as an address; NULL: nothing */
+    const char *subject; /* the recipient that it concerns; NULL: all */
 };
 
 static void answer_set_error(const struct tdm_provider_job *job,
@@ -142,11 +142,12 @@ static void answer_set_error(const struct tdm_provider_job *job,
                  meanings[meaning].kind == TIDYMAIL_KIND_AUTHENTICATION ? "authentication failed: "
                                                                         : "",
                  job->provider->capabilities.name, meanings[meaning].phrase);
-    if (verdict->subject != NULL) {
-        tdm_buf_addf(&line, " <%s>", verdict->subject);
-    }
-    tdm_buf_addf(&line, " (%d%s%s)", answer->status, answer->code != NULL ? " " : "",
+    tdm_buf_addf(&line, " (%d%s%s", answer->status, answer->code != NULL ? " " : "",
                  answer->code != NULL ? answer->code : "");
+    if (verdict->subject != NULL) {
+        tdm_buf_addf(&line, ", recipient <%s>", verdict->subject);
+    }
+    tdm_buf_add_char(&line, ')');
     if (answer->words != NULL && answer->words[0] != '\0') {
         tdm_buf_add_str(&line, ": ");
         answer_add_line(&line, answer->words);

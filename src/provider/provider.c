@@ -11,7 +11,11 @@
 
 /* In the order of the documentation, and a NULL. */
 static const struct tdm_provider *const providers[] = {
-    NULL,
+    &tdm_provider_ses,        &tdm_provider_resend,
+    &tdm_provider_sparkpost,  &tdm_provider_brevo,
+    &tdm_provider_mailjet,    &tdm_provider_mandrill,
+    &tdm_provider_mailersend, &tdm_provider_gmail,
+    &tdm_provider_graph,      NULL,
 };
 
 #define PROVIDER_OPTIONS_MAX 64
@@ -84,11 +88,13 @@ static const char *option_type_problem(enum tdm_option_type type, const char *va
     return NULL;
 }
 
+/* Every service has it. */
+static const struct tdm_service_option extra = {"extra", TDM_OPTION_JSON, NULL,
+                                                "a JSON object that is merged into the request"};
+
 static const struct tdm_service_option *option_find(const struct tdm_provider *provider,
                                                     const char *name, size_t length)
 {
-    static const struct tdm_service_option extra = {
-        "extra", TDM_OPTION_JSON, NULL, "a JSON object that is merged into the request"};
     const struct tdm_service_option *option = provider->options;
     for (; option != NULL && option->name != NULL; option++) {
         if (strlen(option->name) == length && strncmp(option->name, name, length) == 0) {
@@ -199,6 +205,63 @@ int tidymail_provider_max_tags(size_t index)
 {
     const struct tdm_provider *provider = tdm_provider_at(index);
     return provider != NULL ? provider->capabilities.max_tags : 0;
+}
+
+static size_t option_count(const struct tdm_provider *provider)
+{
+    size_t count = 0;
+    while (provider->options != NULL && provider->options[count].name != NULL) {
+        count++;
+    }
+    return count;
+}
+
+/* NULL past the end. */
+static const struct tdm_service_option *option_at(size_t index, size_t option)
+{
+    const struct tdm_provider *provider = tdm_provider_at(index);
+    size_t count = provider != NULL ? option_count(provider) : 0;
+    if (provider == NULL || option > count) {
+        return NULL;
+    }
+    return option < count ? &provider->options[option] : &extra;
+}
+
+size_t tidymail_provider_option_count(size_t index)
+{
+    const struct tdm_provider *provider = tdm_provider_at(index);
+    return provider != NULL ? option_count(provider) + 1 : 0;
+}
+
+const char *tidymail_provider_option_name(size_t index, size_t option)
+{
+    const struct tdm_service_option *found = option_at(index, option);
+    return found != NULL ? found->name : "";
+}
+
+const char *tidymail_provider_option_type(size_t index, size_t option)
+{
+    const struct tdm_service_option *found = option_at(index, option);
+    if (found == NULL) {
+        return "";
+    }
+    switch (found->type) {
+    case TDM_OPTION_INTEGER:
+        return "number";
+    case TDM_OPTION_BOOLEAN:
+        return "yes or no";
+    case TDM_OPTION_JSON:
+        return "JSON";
+    case TDM_OPTION_TEXT:
+        break;
+    }
+    return "text";
+}
+
+const char *tidymail_provider_option_words(size_t index, size_t option)
+{
+    const struct tdm_service_option *found = option_at(index, option);
+    return found != NULL ? found->words : "";
 }
 
 size_t tidymail_feature_count(void)

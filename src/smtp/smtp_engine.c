@@ -150,7 +150,7 @@ void tidymail_smtp_free(tidymail_smtp *smtp)
 
 static int envelope_fits(const tidymail_smtp_envelope *envelope)
 {
-    if (envelope->recipient_count == 0 || !tdm_smtp_wishes_fit(envelope) ||
+    if ((envelope->recipient_count == 0 && !envelope->probe) || !tdm_smtp_wishes_fit(envelope) ||
         (envelope->from != NULL && !tdm_smtp_address_fits(envelope->from))) {
         return 0;
     }
@@ -195,6 +195,7 @@ int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *gi
     transaction->deadline_ms = envelope.deadline_ms;
     transaction->form = envelope.form;
     transaction->form_context = envelope.form_context;
+    transaction->probe = envelope.probe;
     transaction->line_start = 1;
     struct tdm_transaction **last = &smtp->head;
     while (*last != NULL) {

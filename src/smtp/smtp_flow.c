@@ -169,7 +169,8 @@ void tdm_smtp_finish(tidymail_smtp *smtp, struct tdm_transaction *transaction)
 static void flow_fail_transaction(tidymail_smtp *smtp, struct tdm_transaction *transaction)
 {
     tidymail_report *report = transaction->report;
-    int all_refused = transaction->refused == report->recipient_count;
+    int all_refused =
+        report->recipient_count > 0 && transaction->refused == report->recipient_count;
     for (size_t i = transaction->rcpt_end; i < report->recipient_count; i++) {
         /* of a later round: nothing was sent for them, whatever becomes of this one */
         tdm_report_set_recipient(report, i, TIDYMAIL_FAILED, 0, NULL, NULL, smtp->error.retryable);

@@ -77,6 +77,7 @@ struct tdm_transaction {
     struct tdm_smtp_wishes wishes;
     int (*form)(void *context, int carry); /* as in the envelope */
     void *form_context;
+    int probe;       /* RSET in place of DATA */
     int checked;     /* the server can carry it */
     size_t rcpt_end; /* recipients before it belong to this round or earlier ones (RCPTMAX) */
     size_t rcpt_sent;

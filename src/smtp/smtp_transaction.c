@@ -158,6 +158,10 @@ static int step_start(tidymail_smtp *smtp, struct tdm_transaction *t)
         return 1;
     }
     t->checked = 1;
+    if (t->report->recipient_count == 0) {
+        t->step = TDM_STEP_DRAIN; /* a probe that ends before MAIL */
+        return 1;
+    }
     t->rcpt_end = transaction_round_end(smtp, t);
     if (smtp->needs_rset) {
         tdm_smtp_enter(smtp, TDM_SMTP_RSET);
@@ -204,8 +208,13 @@ static int step_data(tidymail_smtp *smtp, struct tdm_transaction *t)
         t->step = TDM_STEP_DRAIN;
         return 1;
     }
-    int streams = transaction_pipelines(smtp) && !smtp->options.no_partial && !chunks;
+    int streams = transaction_pipelines(smtp) && !smtp->options.no_partial && !chunks && !t->probe;
     if (!all_answered && !streams) {
+        return 0;
+    }
+    if (t->probe) {
+        tdm_smtp_enter(smtp, TDM_SMTP_RSET);
+        t->step = TDM_STEP_DRAIN;
         return 0;
     }
     int refused = t->refused > 0;
@@ -301,6 +310,10 @@ void tdm_smtp_reply_rcpt(tidymail_smtp *smtp, const struct tdm_reply *reply,
     }
     if (reply->code / 100 == 2) {
         t->accepted++;
+        if (t->probe) {
+            transaction_answer(smtp, t, pending->index, pending->index + 1, TIDYMAIL_SENT,
+                               TIDYMAIL_PHASE_RCPT, reply);
+        }
         return;
     }
     if (reply->code / 100 == 3) {

@@ -23,7 +23,8 @@ enum option_type {
     OPTION_TEXT,
     OPTION_VERIFY,
     OPTION_SECONDS,
-    OPTION_EOL
+    OPTION_EOL,
+    OPTION_UNSUPPORTED
 };
 
 struct option_entry {
@@ -275,6 +276,15 @@ static int option_read_seconds(const struct option_setting *setting)
     return TIDYMAIL_OK;
 }
 
+static int option_read_unsupported(const struct option_setting *setting)
+{
+    if (!option_is(setting, "refuse") && !option_is(setting, "drop")) {
+        return option_refuse(setting, "refuse, drop");
+    }
+    option_set_int(setting, option_is(setting, "drop"));
+    return TIDYMAIL_OK;
+}
+
 static int option_read(const struct option_setting *setting)
 {
     switch (setting->entry->type) {
@@ -294,6 +304,8 @@ static int option_read(const struct option_setting *setting)
         return option_read_seconds(setting);
     case OPTION_EOL:
         return option_read_eol(setting);
+    case OPTION_UNSUPPORTED:
+        return option_read_unsupported(setting);
     }
     return TIDYMAIL_KIND_CONFIGURATION;
 }
@@ -326,6 +338,9 @@ void tdm_options_clear(const tidymail_allocator *allocator, struct tdm_options *
     tdm_free(allocator, options->redirect);
     tdm_free(allocator, options->allow);
     tdm_free(allocator, options->args);
+    tdm_free(allocator, options->resolver);
+    tdm_free(allocator, options->region);
+    tdm_free(allocator, options->endpoint);
     if (options->proxy != NULL) {
         tdm_wipe(options->proxy, strlen(options->proxy));
     }
@@ -346,6 +361,11 @@ static const struct option_entry *option_find(const char *name, size_t length)
         }
     }
     return NULL;
+}
+
+const char *tdm_options_name(size_t index)
+{
+    return index < OPTION_COUNT ? option_names[index] : NULL;
 }
 
 int tdm_options_known(const char *name, size_t length)

@@ -25,6 +25,7 @@ struct tdm_options {
     char *key;
     char *proxy;
     char *source;
+    char *resolver;
     char *helo;
     int64_t timeout_ms; /* -1 not set */
     int64_t connect_timeout_ms;
@@ -32,6 +33,9 @@ struct tdm_options {
     int64_t final_timeout_ms;
     int reply_timeout_set; /* 1: reply-timeout was given, and so bounds the handshake too */
     char *password_from;
+    char *region;
+    char *endpoint;
+    int drop_unsupported;
     int transcript;
     char *redirect; /* once the transport is open: as in an envelope */
     char *allow;    /* once the transport is open: as in envelopes, commas between */
@@ -43,6 +47,8 @@ struct tdm_options {
 /* All defaults. */
 void tdm_options_init(struct tdm_options *options);
 void tdm_options_clear(const tidymail_allocator *allocator, struct tdm_options *options);
+/* The names of all options; NULL past the end. */
+const char *tdm_options_name(size_t index);
 /* 1 where an option has this name. */
 int tdm_options_known(const char *name, size_t length);
 /* Sets one option from text (not escaped any more; need not end in NUL). An unknown name is an

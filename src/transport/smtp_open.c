@@ -2,10 +2,11 @@
  * smtp_open.c: smtp://, smtps://, lmtp:// and lmtp+unix://: from URL and options to what a connection
  * needs, checked before anything is connected.
  */
-#include <idn2.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "transport/open_parts.h"
+#include "transport/presets.h"
 #include "transport/smtp_own.h"
 #include "util/str.h"
 
@@ -13,8 +14,6 @@
 #define PORT_LMTP 24
 #define PORT_SUBMISSION 587
 #define PORT_SUBMISSIONS 465
-#define PORT_SOCKS 1080
-#define SOCKS_TEXT_MAX 255 /* RFC 1929 2 */
 
 /* This machine's address as the literal of RFC 5321 4.1.3: the first that others may reach. */
 static void open_add_address_literal(struct tdm_buf *out)
@@ -75,13 +74,6 @@ static int open_refuse(tidymail_transport *transport, const char *words, const c
                          words, hint);
 }
 
-static int open_is_loopback(const char *host)
-{
-    struct tdm_address address;
-    return tdm_equal_nocase(host, "localhost") || strcmp(host, "::1") == 0 ||
-           (strncmp(host, "127.", 4) == 0 && tdm_address_parse(host, 0, &address) == 0);
-}
-
 /* STARTTLS is required but where the bytes stay on this machine: LMTP servers sit there, and mostly
  * without TLS. */
 static int open_choose_tls(tidymail_transport *transport, struct tdm_smtp_own *own, int implicit)
@@ -96,7 +88,7 @@ static int open_choose_tls(tidymail_transport *transport, struct tdm_smtp_own *o
                                  "leave tls= out");
     }
     if (!implicit) {
-        int usual = own->lmtp && open_is_loopback(transport->url.host) ? TIDYMAIL_SMTP_TLS_NONE
+        int usual = own->lmtp && tdm_open_is_loopback(own->given_host) ? TIDYMAIL_SMTP_TLS_NONE
                                                                        : TIDYMAIL_SMTP_TLS_STARTTLS;
         own->tls = wanted >= 0 ? wanted : usual;
         return TIDYMAIL_OK;
@@ -110,33 +102,14 @@ static int open_choose_tls(tidymail_transport *transport, struct tdm_smtp_own *o
                        "leave tls= out, or use smtp:// with it");
 }
 
-/* An internationalized name becomes its A-label (RFC 5890), as DNS and certificates have it. */
 static int open_set_host(tidymail_transport *transport, struct tdm_smtp_own *own)
 {
-    const char *host = transport->url.host;
-    uint8_t *ascii = NULL;
-    if (!tdm_has_8bit(host, strlen(host))) {
-        own->host = tdm_strdup(&transport->allocator, host);
-        return own->host != NULL ? TIDYMAIL_OK : open_out_of_memory(&transport->error);
-    }
-    int status =
-        idn2_lookup_u8((const uint8_t *)host, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-    if (status == IDN2_MALLOC) {
-        return open_out_of_memory(&transport->error);
-    }
-    if (status != IDN2_OK) {
-        return tdm_error_setf(&transport->error, TIDYMAIL_KIND_CONFIGURATION,
-                              TIDYMAIL_PHASE_PREPARE, "the host of the URL is not a valid name: %s",
-                              idn2_strerror(status));
-    }
-    own->host = tdm_strdup(&transport->allocator, (const char *)ascii);
-    idn2_free(ascii);
-    return own->host != NULL ? TIDYMAIL_OK : open_out_of_memory(&transport->error);
+    return tdm_open_host(transport, own->given_host, &own->host);
 }
 
 static int open_set_port(tidymail_transport *transport, struct tdm_smtp_own *own)
 {
-    own->port = transport->url.port;
+    own->port = own->given_port;
     if (own->lmtp && own->port == PORT_RELAY) { /* RFC 2033 5 */
         return open_refuse(transport, "LMTP is not spoken on port 25: a server there speaks SMTP",
                            "use smtp://, or the port of the LMTP server (usually 24)");
@@ -158,11 +131,11 @@ static int open_set_names(tidymail_transport *transport, struct tdm_smtp_own *ow
     char hostname[256] = "";
     struct tdm_buf server;
     tdm_buf_init(&server, &transport->allocator, 8192);
-    int literal = strchr(transport->url.host, ':') != NULL;
+    int literal = strchr(own->given_host, ':') != NULL;
     if (own->unix_path != NULL) {
         tdm_escape(&server, own->unix_path, strlen(own->unix_path), 0);
     } else {
-        tdm_buf_addf(&server, literal ? "[%s]:%d" : "%s:%d", transport->url.host, own->port);
+        tdm_buf_addf(&server, literal ? "[%s]:%d" : "%s:%d", own->given_host, own->port);
     }
     own->server = server.failed ? NULL : tdm_strdup(&transport->allocator, tdm_buf_text(&server));
     tdm_buf_clear(&server);
@@ -178,74 +151,22 @@ static int open_set_names(tidymail_transport *transport, struct tdm_smtp_own *ow
                                                     : open_out_of_memory(&transport->error);
 }
 
-/* What is wrong with a proxy that is a URL; NULL where nothing is. Its login is never shown. */
-static const char *open_check_proxy(const struct tdm_url *url)
-{
-    int socks = strcmp(url->scheme, "socks5") == 0 || strcmp(url->scheme, "socks5h") == 0;
-    const char *user = url->user != NULL ? url->user : "";
-    const char *password = url->password != NULL ? url->password : "";
-    if (!socks && strcmp(url->scheme, "http") != 0) {
-        return "it is neither socks5:// nor http://";
-    }
-    if (url->host[0] == '\0') {
-        return "it has no host";
-    }
-    if (url->port == 0 && !socks) {
-        return "it has no port";
-    }
-    if ((url->path[0] != '\0' && strcmp(url->path, "/") != 0) || url->query != NULL) {
-        return "nothing follows the port";
-    }
-    if (url->user != NULL && user[0] == '\0') {
-        return "its user is empty";
-    }
-    if (socks && (strlen(user) > SOCKS_TEXT_MAX || strlen(password) > SOCKS_TEXT_MAX)) {
-        return "SOCKS takes no user or password of more than 255 bytes";
-    }
-    if (!socks && strchr(user, ':') != NULL) {
-        return "the user of an HTTP proxy has no colon (RFC 7617)";
-    }
-    return NULL;
-}
-
 static int open_set_proxy(tidymail_transport *transport, struct tdm_smtp_own *own)
 {
-    const char *text = transport->options.proxy;
-    struct tidymail_error error;
-    if (text == NULL) {
+    if (transport->options.proxy == NULL) {
         return TIDYMAIL_OK;
     }
     if (own->unix_path != NULL) {
         return open_refuse(transport, "option proxy: a Unix socket is not reached through a proxy",
                            "leave proxy= out");
     }
-    tdm_error_init(&error, &transport->allocator);
-    int kind = tdm_url_parse(&transport->allocator, text, &own->proxy_url, &error);
-    const char *wrong =
-        kind != TIDYMAIL_OK ? tidymail_error_message(&error) : open_check_proxy(&own->proxy_url);
-    if (wrong != NULL) {
-        kind = tdm_error_setf(&transport->error,
-                              kind != TIDYMAIL_OK ? kind : TIDYMAIL_KIND_CONFIGURATION,
-                              TIDYMAIL_PHASE_PREPARE, "option proxy: %s", wrong);
-        tdm_text_set(&transport->allocator, &transport->error.hint,
-                     "write it as socks5://host:port or http://host:port, with user:password@ "
-                     "before the host where the proxy wants a login");
-    } else {
-        own->has_proxy = 1;
-        own->proxy.kind = own->proxy_url.scheme[0] == 's' ? TDM_PROXY_SOCKS5 : TDM_PROXY_HTTP;
-        own->proxy.host = own->proxy_url.host;
-        own->proxy.port = own->proxy_url.port != 0 ? own->proxy_url.port : PORT_SOCKS;
-        own->proxy.user = own->proxy_url.user;
-        own->proxy.password = own->proxy_url.password;
-    }
-    tdm_error_clear(&error);
-    return kind;
+    own->has_proxy = 1;
+    return tdm_open_proxy(transport, &own->proxy_url, &own->proxy);
 }
 
 static int open_set_source(tidymail_transport *transport, struct tdm_smtp_own *own)
 {
-    const char *text = transport->options.source;
-    if (text == NULL) {
+    if (transport->options.source == NULL) {
         return TIDYMAIL_OK;
     }
     if (own->unix_path != NULL) {
@@ -253,10 +174,7 @@ static int open_set_source(tidymail_transport *transport, struct tdm_smtp_own *o
                            "leave source= out");
     }
     own->has_source = 1;
-    return tdm_address_parse(text, 0, &own->source) == 0
-               ? TIDYMAIL_OK
-               : open_refuse(transport, "option source: this is no IPv4 or IPv6 address",
-                             "give an address of this machine, without brackets and port");
+    return tdm_open_source(transport, &own->source);
 }
 
 static int open_set_path(tidymail_transport *transport, struct tdm_smtp_own *own)
@@ -269,10 +187,38 @@ static int open_set_path(tidymail_transport *transport, struct tdm_smtp_own *own
                              "give it a shorter name, or a symbolic link");
 }
 
+/* Host and port by URL or preset. `implicit` is then whether TLS comes first. */
+static int open_set_target(tidymail_transport *transport, struct tdm_smtp_own *own, int *implicit)
+{
+    struct tdm_preset_target target;
+    const struct tdm_options *options = &transport->options;
+    if (transport->preset == NULL) {
+        if (options->region != NULL || options->endpoint != NULL) {
+            return open_refuse(transport,
+                               options->region != NULL
+                                   ? "option region: only mail services have one"
+                                   : "option endpoint: only mail services have one",
+                               "name the server's host in the URL");
+        }
+        own->given_port = transport->url.port;
+        own->given_host = tdm_strdup(&transport->allocator, transport->url.host);
+        return own->given_host != NULL ? TIDYMAIL_OK : open_out_of_memory(&transport->error);
+    }
+    int kind = tdm_preset_target(transport, &target);
+    own->given_host = target.host;
+    own->given_port = target.port;
+    *implicit = target.implicit;
+    return kind;
+}
+
 static int open_fill(tidymail_transport *transport, struct tdm_smtp_own *own, int implicit)
 {
-    int is_unix = transport->url.host[0] == '\0';
-    int kind = is_unix ? open_set_path(transport, own) : TIDYMAIL_OK;
+    int kind = open_set_target(transport, own, &implicit);
+    if (kind != TIDYMAIL_OK) {
+        return kind;
+    }
+    int is_unix = own->given_host[0] == '\0';
+    kind = is_unix ? open_set_path(transport, own) : TIDYMAIL_OK;
     if (kind == TIDYMAIL_OK) {
         kind = open_choose_tls(transport, own, implicit);
     }
@@ -312,6 +258,7 @@ void tdm_smtp_free_settings(struct tdm_smtp_own *own)
 {
     tidymail_allocator allocator = own->transport->allocator;
     tdm_url_clear(&allocator, &own->proxy_url);
+    tdm_free(&allocator, own->given_host);
     tdm_free(&allocator, own->host);
     tdm_free(&allocator, own->server);
     tdm_free(&allocator, own->helo);

@@ -15,7 +15,9 @@
 struct tdm_smtp_own {
     tidymail_transport *transport;
     struct tdm_loop loop;
-    char *host; /* as it is looked up and verified: ASCII */
+    char *given_host; /* as people write it: the URL's, the preset's or the endpoint's */
+    int given_port;   /* 0: none */
+    char *host;       /* as it is looked up and verified: ASCII */
     int port;
     const char *unix_path; /* the URL's; NULL: host and port */
     char *server;          /* "host:port" or the path, for people */

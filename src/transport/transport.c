@@ -5,7 +5,9 @@
  */
 #include <string.h>
 
+#include "transport/presets.h"
 #include "transport/redirect.h"
+#include "transport/rest_open.h"
 #include "transport/transport_group.h"
 #include "transport/transport_impl.h"
 #include "util/near.h"
@@ -16,6 +18,7 @@ static const struct tdm_transport_ops *const transport_kinds[] = {
     &tdm_transport_memory, &tdm_transport_file,  &tdm_transport_sendmail};
 
 #define TRANSPORT_KIND_COUNT (sizeof(transport_kinds) / sizeof(transport_kinds[0]))
+#define TRANSPORT_SERVICES_MAX 32
 
 static int transport_refuse(tidymail_transport *transport, const char *words, const char *hint)
 {
@@ -25,24 +28,35 @@ static int transport_refuse(tidymail_transport *transport, const char *words, co
 
 static int transport_is_unix(const tidymail_transport *transport)
 {
-    return strcmp(transport->url.scheme, tdm_transport_lmtp_unix.scheme) == 0;
+    return transport->kind->is_unix;
 }
 
 /* SMTP or LMTP: there is a login. */
 static int transport_is_smtp(const tidymail_transport *transport)
 {
-    const char *scheme = transport->url.scheme;
-    return strcmp(scheme, tdm_transport_smtp.scheme) == 0 ||
-           strcmp(scheme, tdm_transport_smtps.scheme) == 0 ||
-           strcmp(scheme, tdm_transport_lmtp.scheme) == 0 || transport_is_unix(transport);
+    return transport->kind->login == TDM_TRANSPORT_LOGIN_SMTP;
+}
+
+static int transport_is_service(const tidymail_transport *transport)
+{
+    return transport->kind->login == TDM_TRANSPORT_LOGIN_SERVICE;
 }
 
 /* An unknown scheme is shown only where it stands before "//": else it may be a user's name. */
 static const struct tdm_transport_ops *transport_find(tidymail_transport *transport,
                                                       const char *text)
 {
-    const char *names[TRANSPORT_KIND_COUNT + 1] = {NULL};
+    const char *names[TRANSPORT_KIND_COUNT + TRANSPORT_SERVICES_MAX + 1] = {NULL};
     const char *scheme = transport->url.scheme;
+    int implicit = 0;
+    const struct tdm_preset *preset = tdm_preset_find(scheme, &implicit);
+    if (preset != NULL) {
+        const struct tdm_transport_ops *ops = implicit ? &tdm_transport_smtps : &tdm_transport_smtp;
+        return tdm_preset_begin(transport, preset, implicit) == TIDYMAIL_OK ? ops : NULL;
+    }
+    if (tdm_provider_find(scheme) != NULL) {
+        return &tdm_transport_rest;
+    }
     for (size_t i = 0; i < TRANSPORT_KIND_COUNT; i++) {
         names[i] = transport_kinds[i]->scheme;
         if (strcmp(names[i], scheme) == 0) {
@@ -50,18 +64,47 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
         }
     }
     struct tdm_buf words;
+    struct tdm_buf hint;
     tdm_buf_init(&words, &transport->allocator, 4096);
+    tdm_buf_init(&hint, &transport->allocator, 4096);
+    tdm_buf_add_str(&hint,
+                    "known schemes: smtp://host, smtps://host, lmtp://host, "
+                    "lmtp+unix:///path, memory:, file:///dir, sendmail:, failover(URL URL ...), "
+                    "roundrobin(URL URL ...), sendgrid+smtp://KEY@ and other SMTP servers by name "
+                    "(docs/smtp-presets.md)");
+    for (size_t i = 0; i < TRANSPORT_SERVICES_MAX && tdm_provider_at(i) != NULL; i++) {
+        const struct tdm_provider *provider = tdm_provider_at(i);
+        names[TRANSPORT_KIND_COUNT + i] = provider->scheme;
+        tdm_buf_addf(&hint, ", %s", provider->url);
+    }
     tdm_buf_add_str(&words, "URL: unknown scheme");
     if (strncmp(text + strlen(scheme), "://", 3) == 0) {
         tdm_buf_addf(&words, " \"%.*s\"", (int)strnlen(scheme, 32), scheme);
     }
     tdm_near_add(&words, scheme, strlen(scheme), names);
-    transport_refuse(
-        transport, words.failed ? NULL : tdm_buf_text(&words),
-        "known schemes: smtp://host, smtps://host, lmtp://host, lmtp+unix:///path, "
-        "memory:, file:///dir, sendmail:, failover(URL URL ...), roundrobin(URL URL ...)");
+    transport_refuse(transport, words.failed ? NULL : tdm_buf_text(&words),
+                     hint.failed ? NULL : tdm_buf_text(&hint));
     tdm_buf_clear(&words);
+    tdm_buf_clear(&hint);
     return NULL;
+}
+
+static int transport_set_option(tidymail_transport *transport, const char *name, size_t length,
+                                const char *value)
+{
+    int kind = TIDYMAIL_OK;
+    if (transport->preset != NULL && tdm_preset_set_option(transport, name, length, value, &kind)) {
+        return kind;
+    }
+    if (transport_is_smtp(transport) && tdm_rest_is_own(name, length)) {
+        return tdm_error_setf(
+            &transport->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
+            "option %.*s: it is about the HTTP APIs of mail services", (int)length, name);
+    }
+    return transport_is_service(transport)
+               ? tdm_rest_set_option(transport, name, length, value)
+               : tdm_options_set(&transport->allocator, &transport->options, name, length, value,
+                                 strlen(value), &transport->error);
 }
 
 /* name=value&name=value; the query is the last part of `text`. */
@@ -85,8 +128,7 @@ static int transport_read_query(tidymail_transport *transport, const char *text)
         kind = tdm_url_decode_option(&transport->allocator, text, start + name + 1, end, &value,
                                      error);
         if (kind == TIDYMAIL_OK) {
-            kind = tdm_options_set(&transport->allocator, &transport->options, text + start, name,
-                                   value, strlen(value), error);
+            kind = transport_set_option(transport, text + start, name, value);
         }
         tdm_free(&transport->allocator, value);
         start = end + 1;
@@ -105,9 +147,7 @@ static int transport_read_options(tidymail_transport *transport,
                                   TIDYMAIL_PHASE_PREPARE,
                                   "options[%z]: an option is written name=value", i);
         }
-        int kind = tdm_options_set(&transport->allocator, &transport->options, text,
-                                   (size_t)(equals - text), equals + 1, strlen(equals + 1),
-                                   &transport->error);
+        int kind = transport_set_option(transport, text, (size_t)(equals - text), equals + 1);
         if (kind != TIDYMAIL_OK) {
             return kind;
         }
@@ -201,6 +241,12 @@ static int transport_check_login(tidymail_transport *transport)
     static const char *const by_token[] = {"XOAUTH2", "OAUTHBEARER", NULL};
     int has_user = transport->user != NULL && transport->user[0] != '\0';
     int has_secret = transport->password != NULL || transport->options.password_from != NULL;
+    if (transport->preset != NULL) {
+        return tdm_preset_read_login(transport);
+    }
+    if (transport_is_service(transport)) {
+        return tdm_rest_read_login(transport);
+    }
     if (!transport_is_smtp(transport)) {
         return transport->user == NULL && !has_secret
                    ? TIDYMAIL_OK
@@ -232,6 +278,12 @@ static int transport_check_login(tidymail_transport *transport)
 static int transport_check_parts(tidymail_transport *transport)
 {
     const struct tdm_url *url = &transport->url;
+    if (transport->preset != NULL) {
+        return tdm_preset_check_parts(transport);
+    }
+    if (transport_is_service(transport)) {
+        return tdm_rest_check_parts(transport);
+    }
     if (!transport_is_smtp(transport)) {
         return TIDYMAIL_OK; /* their open functions know */
     }
@@ -308,7 +360,10 @@ static void transport_show_query(struct tdm_buf *out, const char *query)
             size_t source = strcspn(query, ":&");
             tdm_buf_addf(out, "%.*s:***", (int)(source < length ? source : sizeof(hidden) - 1),
                          query);
-        } else if (tdm_starts_nocase(query, length, "proxy=")) {
+        } else if (tdm_rest_is_secret(query, strcspn(query, "=&"))) {
+            tdm_buf_addf(out, "%.*s=***", (int)strcspn(query, "=&"), query);
+        } else if (tdm_starts_nocase(query, length, "proxy=") ||
+                   tdm_starts_nocase(query, length, "endpoint=")) {
             transport_show_proxy(out, query, length);
         } else {
             tdm_buf_add(out, query, length);
@@ -324,11 +379,15 @@ static void transport_make_shown_url(tidymail_transport *transport)
     struct tdm_buf shown;
     tdm_buf_init(&shown, &transport->allocator, (size_t)256 * 1024);
     tdm_buf_addf(&shown, "%s:", url->scheme);
-    if (transport_is_smtp(transport)) {
+    if (transport_is_smtp(transport) || transport_is_service(transport)) {
+        const char *secret = transport->user != NULL ? ":***" : "***";
         tdm_buf_add_str(&shown, "//");
         if (transport->user != NULL) {
             transport_show_user(&shown, transport->user);
-            tdm_buf_addf(&shown, "%s@", transport->password != NULL ? ":***" : "");
+        }
+        tdm_buf_add_str(&shown, transport->password != NULL ? secret : "");
+        if (transport->user != NULL || transport->password != NULL) {
+            tdm_buf_add_char(&shown, '@');
         }
         int literal = strchr(url->host, ':') != NULL;
         tdm_buf_addf(&shown, literal ? "[%s]" : "%s", url->host);
@@ -365,6 +424,7 @@ static int transport_set_up(tidymail_transport *transport, const char *text,
     if (ops == NULL) {
         return TIDYMAIL_KIND_CONFIGURATION;
     }
+    transport->kind = ops;
     kind = transport_check_parts(transport);
     if (kind == TIDYMAIL_OK) {
         kind = transport_read_query(transport, text);
@@ -432,6 +492,8 @@ void tdm_transport_free(tidymail_transport *transport)
     tidymail_allocator allocator = transport->allocator;
     transport_free_secret(&allocator, transport->user);
     transport_free_secret(&allocator, transport->password);
+    tdm_preset_end(transport);
+    tdm_rest_clear_options(transport);
     tdm_url_clear(&allocator, &transport->url);
     tdm_options_clear(&allocator, &transport->options);
     tdm_free(&allocator, transport->shown_url);

@@ -220,5 +220,10 @@ static void file_close_transport(tidymail_transport *transport)
     (void)transport; /* nothing stays open between messages */
 }
 
-const struct tdm_transport_ops tdm_transport_file = {"file", file_open_transport, file_send,
-                                                     file_close_transport};
+const struct tdm_transport_ops tdm_transport_file = {
+    .scheme = "file",
+    .open = file_open_transport,
+    .send = file_send,
+    .close = file_close_transport,
+    .stores = 1,
+};

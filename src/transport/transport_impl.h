@@ -10,6 +10,7 @@
 #include <tidymail/source.h>
 #include <tidymail/transport.h>
 
+#include "net/tls.h"
 #include "provider/mail_route.h"
 #include "report/report_data.h"
 #include "transport/options.h"
@@ -32,28 +33,52 @@ struct tdm_trace {
 struct tdm_job {
     tidymail_report *report;         /* allocated before anything leaves */
     tidymail_smtp_envelope envelope; /* all but its deadline */
-    tidymail_source source;          /* the finished message; the client releases it */
-    tidymail_message *message;       /* prepared; NULL in a job without a client */
-    const struct tdm_route *route;   /* NULL: all recipients of the message are in the envelope */
+    tidymail_source source;    /* the finished message; the client releases it. Not there where the
+                               transport takes the message itself */
+    tidymail_message *message; /* prepared; NULL in a job without a client */
+    /* The finished message, signed where that was asked for; NULL: tdm_message_open_source. */
+    int (*open_raw)(tidymail_message *message, tidymail_source *source);
+    const struct tdm_route *route; /* NULL: all recipients of the message are in the envelope */
     int done;
 };
 
+struct tdm_capabilities;
+struct tdm_preset_use;
+
+/* Who logs in, and with what. */
+enum tdm_transport_login {
+    TDM_TRANSPORT_LOGIN_NONE = 0,
+    TDM_TRANSPORT_LOGIN_SMTP,   /* user and password, for a server */
+    TDM_TRANSPORT_LOGIN_SERVICE /* a key, or a key and its secret (struct tdm_provider) */
+};
+
 struct tdm_transport_ops {
-    const char *scheme;
+    const char *scheme; /* NULL: those of the mail services */
     /* Checks what this kind needs of the URL and options (errors go to transport->error), allocates
      * transport->impl. Returns TIDYMAIL_OK or the kind. */
     int (*open)(tidymail_transport *transport);
     /* Sends one job and returns when job->report is decided. */
     void (*send)(tidymail_transport *transport, struct tdm_job *job);
     void (*close)(tidymail_transport *transport);
+    /* What can be asked of it beside delivering (struct tdm_service_wishes); NULL: it checks that
+     * itself. A preset has its own. */
+    const struct tdm_capabilities *capabilities;
+    int stores; /* it keeps messages: what is asked of a service is noted in the report */
+    enum tdm_transport_login login;
+    int is_unix;       /* the URL has a path and no host */
+    int takes_message; /* a job's message, in place of its source; with the job's route */
 };
 
 struct tidymail_transport {
     tidymail_allocator allocator;
-    const struct tdm_transport_ops *ops; /* NULL while the URL is bad */
+    const struct tdm_transport_ops *ops;  /* NULL while the URL is bad */
+    const struct tdm_transport_ops *kind; /* what the scheme names; NULL: nothing */
     void *impl;
+    struct tdm_preset_use *preset; /* NULL: the URL names a host (presets.h) */
     struct tdm_url url;
     struct tdm_options options;
+    struct tdm_mail_field *service_options; /* those of one service only, checked */
+    size_t service_option_count;
     char *user;
     char *password; /* wiped at close */
     char *shown_url;
@@ -61,10 +86,12 @@ struct tidymail_transport {
     struct tidymail_error error; /* sticky */
     struct tdm_clock clock;
     struct tdm_trace trace;
-    /* Of the client (client/credentials.h): what password-from says before a send, and what came of
-     * it after. NULL in a transport without one. */
-    int (*load_secret)(tidymail_transport *transport, struct tidymail_error *error);
-    void (*secret_used)(tidymail_transport *transport, const struct tidymail_error *error);
+    /* Of the client: tdm_transport_send with all that the client does before and after, for the
+     * members of a group; NULL in a transport without a client. */
+    void (*deliver)(tidymail_transport *transport, struct tdm_job *job);
+    /* Gets the server's certificate at each handshake; NULL: nobody asks. */
+    void (*certificate)(void *context, const struct tdm_certificate *facts);
+    void *certificate_context;
     void *client; /* the client's own state: log callback, transcript ring */
 };
 
@@ -77,6 +104,7 @@ extern const struct tdm_transport_ops tdm_transport_file;
 extern const struct tdm_transport_ops tdm_transport_sendmail;
 extern const struct tdm_transport_ops tdm_transport_failover;   /* failover(URL URL ...) */
 extern const struct tdm_transport_ops tdm_transport_roundrobin; /* roundrobin(URL URL ...) */
+extern const struct tdm_transport_ops tdm_transport_rest;       /* all services of provider.h */
 
 /* Makes a transport from a URL and options; NULL only when out of memory. */
 tidymail_transport *tdm_transport_new(const char *url, const tidymail_transport_options *options,

@@ -116,8 +116,13 @@ static void memory_close(tidymail_transport *transport)
     tdm_free(&transport->allocator, transport->impl);
 }
 
-const struct tdm_transport_ops tdm_transport_memory = {"memory", memory_open, memory_send,
-                                                       memory_close};
+const struct tdm_transport_ops tdm_transport_memory = {
+    .scheme = "memory",
+    .open = memory_open,
+    .send = memory_send,
+    .close = memory_close,
+    .stores = 1,
+};
 
 static const struct memory_message *memory_get(const tidymail_transport *transport, size_t index)
 {

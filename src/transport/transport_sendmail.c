@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "net/note.h"
+#include "provider/provider.h"
 #include "transport/drain.h"
 #include "transport/sendmail_child.h"
 #include "transport/transport_smtp.h"
@@ -544,9 +545,17 @@ static void sendmail_send(tidymail_transport *transport, struct tdm_job *job)
     tdm_buf_clear(&letter.heard);
 }
 
+/* A program knows no more of services than an SMTP server does. */
+static const struct tdm_capabilities sendmail_capabilities = {
+    .name = "sendmail",
+    .can = ~(unsigned)(TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
+                       TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY | TDM_CAN_SANDBOX),
+};
+
 const struct tdm_transport_ops tdm_transport_sendmail = {
     .scheme = "sendmail",
     .open = sendmail_open,
     .send = sendmail_send,
     .close = sendmail_close,
+    .capabilities = &sendmail_capabilities,
 };

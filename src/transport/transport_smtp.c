@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "transport/open_parts.h"
+#include "transport/presets.h"
 #include "transport/smtp_own.h"
 #include "util/base64.h"
 
@@ -27,24 +29,9 @@ int64_t tdm_smtp_send_deadline(int64_t now_ms, int64_t timeout_ms, int64_t size)
 static struct tdm_tls_context *smtp_tls(void *owner, struct tidymail_error *error)
 {
     struct tdm_smtp_own *own = owner;
-    const struct tdm_options *options = &own->transport->options;
-    struct tdm_tls_config config;
-    if (own->tls_context != NULL) {
-        return own->tls_context;
+    if (own->tls_context == NULL) {
+        own->tls_context = tdm_open_tls(own->transport, error);
     }
-    memset(&config, 0, sizeof(config));
-    config.ca = options->ca;
-    config.cert = options->cert;
-    config.key = options->key;
-    config.keylog = own->transport->keylog;
-    config.verify = TDM_TLS_VERIFY_FULL;
-    if (options->verify == TDM_VERIFY_NONE) {
-        config.verify = TDM_TLS_VERIFY_NONE;
-    } else if (options->verify == TDM_VERIFY_SHA256) {
-        config.verify = TDM_TLS_VERIFY_SHA256;
-        memcpy(config.sha256, options->verify_sha256, sizeof(config.sha256));
-    }
-    own->tls_context = tdm_tls_context_new(&own->transport->allocator, &config, error);
     return own->tls_context;
 }
 
@@ -66,6 +53,12 @@ static void smtp_reported(void *owner, void *job, tidymail_report *report)
     struct tdm_job *done = job;
     own->stale = smtp_is_stale(own, report); /* the report is the job's own */
     done->done = 1;
+}
+
+static void smtp_certificate(void *owner, const struct tdm_certificate *facts)
+{
+    const struct tdm_smtp_own *own = owner;
+    own->transport->certificate(own->transport->certificate_context, facts);
 }
 
 static void smtp_trace(void *context, const tidymail_smtp_trace *line)
@@ -95,12 +88,16 @@ static tidymail_smtp *smtp_new_engine(struct tdm_smtp_own *own)
     char nonce[NONCE_BYTES / 3 * 4 + 1];
     const tidymail_transport *transport = own->transport;
     const struct tdm_options *given = &transport->options;
+    struct tdm_smtp_login login;
     tidymail_smtp_options options = TIDYMAIL_SMTP_OPTIONS_INIT;
+    if (tdm_preset_login(transport, &login) != 0) {
+        return NULL;
+    }
     options.helo = own->helo;
     options.server = own->server;
-    options.user = transport->user;
-    options.password = transport->password;
-    options.auth = given->auth;
+    options.user = login.user;
+    options.password = login.password;
+    options.auth = login.auth;
     options.tls = own->tls;
     options.cleartext_auth = given->cleartext_auth;
     options.no_pipelining = !given->pipelining;
@@ -115,7 +112,10 @@ static tidymail_smtp *smtp_new_engine(struct tdm_smtp_own *own)
         given->reply_timeout_set ? given->reply_timeout_ms : DEFAULT_TLS_TIMEOUT_MS;
     options.trace = smtp_trace;
     options.trace_context = own;
-    return tidymail_smtp_new_with(&options, transport->clock.now_ms(), &transport->allocator);
+    tidymail_smtp *engine =
+        tidymail_smtp_new_with(&options, transport->clock.now_ms(), &transport->allocator);
+    tdm_wipe(login.derived, sizeof(login.derived));
+    return engine;
 }
 
 static int smtp_fail_job(struct tdm_job *job, int kind, const char *words)
@@ -139,6 +139,7 @@ static int smtp_new_link(struct tdm_smtp_own *own, struct tdm_job *job)
         return smtp_fail_job(job, TIDYMAIL_KIND_LOCAL,
                              "the event loop could not be set up (libuv)");
     }
+    own->loop.resolver = transport->options.resolver;
     /* a wrong ca= or cert= is found before anything is connected; the system's roots can wait */
     const struct tdm_options *given = &transport->options;
     if (own->tls != TIDYMAIL_SMTP_TLS_NONE &&
@@ -157,6 +158,7 @@ static int smtp_new_link(struct tdm_smtp_own *own, struct tdm_job *job)
     options.trace.line = transport->trace.line;
     options.trace.context = transport->trace.context;
     options.tls = smtp_tls;
+    options.certificate = transport->certificate != NULL ? smtp_certificate : NULL;
     options.reported = smtp_reported;
     options.owner = own;
     own->engine = smtp_new_engine(own);
@@ -276,8 +278,43 @@ static int lmtp_open(tidymail_transport *transport)
     return tdm_smtp_open(transport, 1, 0);
 }
 
-const struct tdm_transport_ops tdm_transport_smtp = {"smtp", smtp_open, smtp_send, smtp_close};
-const struct tdm_transport_ops tdm_transport_smtps = {"smtps", smtps_open, smtp_send, smtp_close};
-const struct tdm_transport_ops tdm_transport_lmtp = {"lmtp", lmtp_open, smtp_send, smtp_close};
-const struct tdm_transport_ops tdm_transport_lmtp_unix = {"lmtp+unix", lmtp_open, smtp_send,
-                                                          smtp_close};
+/* The protocol knows messages; what services do beside that, it has no words for. */
+static const struct tdm_capabilities smtp_capabilities = {
+    .name = "an SMTP server",
+    .can = ~(unsigned)(TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
+                       TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY | TDM_CAN_SANDBOX),
+};
+
+const struct tdm_transport_ops tdm_transport_smtp = {
+    .scheme = "smtp",
+    .open = smtp_open,
+    .send = smtp_send,
+    .close = smtp_close,
+    .capabilities = &smtp_capabilities,
+    .login = TDM_TRANSPORT_LOGIN_SMTP,
+};
+const struct tdm_transport_ops tdm_transport_smtps = {
+    .scheme = "smtps",
+    .open = smtps_open,
+    .send = smtp_send,
+    .close = smtp_close,
+    .capabilities = &smtp_capabilities,
+    .login = TDM_TRANSPORT_LOGIN_SMTP,
+};
+const struct tdm_transport_ops tdm_transport_lmtp = {
+    .scheme = "lmtp",
+    .open = lmtp_open,
+    .send = smtp_send,
+    .close = smtp_close,
+    .capabilities = &smtp_capabilities,
+    .login = TDM_TRANSPORT_LOGIN_SMTP,
+};
+const struct tdm_transport_ops tdm_transport_lmtp_unix = {
+    .scheme = "lmtp+unix",
+    .open = lmtp_open,
+    .send = smtp_send,
+    .close = smtp_close,
+    .capabilities = &smtp_capabilities,
+    .login = TDM_TRANSPORT_LOGIN_SMTP,
+    .is_unix = 1,
+};

@@ -62,31 +62,64 @@ static char *date_put_number(char *at, int number, int digits)
     return at + digits;
 }
 
-void tdm_date_format(int64_t seconds, char out[TDM_DATE_MAX])
-{
-    seconds = seconds < FIRST_SECOND ? FIRST_SECOND : seconds;
-    seconds = seconds > LAST_SECOND ? LAST_SECOND : seconds;
-    int64_t rest = seconds % SECONDS_A_DAY;
-    rest = rest < 0 ? rest + SECONDS_A_DAY : rest;
-    int64_t days = (seconds - rest) / SECONDS_A_DAY;
+/* A moment in UTC, taken apart. */
+struct date_parts {
+    int64_t days;
+    int64_t rest; /* seconds of the day */
     int year;
     int month;
     int day;
-    date_civil(days, &year, &month, &day);
-    char *at = date_put(out, day_names[date_weekday(days)]);
-    at = date_put(at, ", ");
-    at = date_put_number(at, day, day < 10 ? 1 : 2);
-    at = date_put(at, " ");
-    at = date_put(at, month_names[month - 1]);
-    at = date_put(at, " ");
-    at = date_put_number(at, year, 4);
-    at = date_put(at, " ");
+};
+
+static struct date_parts date_split(int64_t seconds)
+{
+    struct date_parts parts;
+    seconds = seconds < FIRST_SECOND ? FIRST_SECOND : seconds;
+    seconds = seconds > LAST_SECOND ? LAST_SECOND : seconds;
+    parts.rest = seconds % SECONDS_A_DAY;
+    parts.rest = parts.rest < 0 ? parts.rest + SECONDS_A_DAY : parts.rest;
+    parts.days = (seconds - parts.rest) / SECONDS_A_DAY;
+    date_civil(parts.days, &parts.year, &parts.month, &parts.day);
+    return parts;
+}
+
+/* 12:36:00 */
+static char *date_put_time(char *at, int64_t rest)
+{
     at = date_put_number(at, (int)(rest / 3600), 2);
     at = date_put(at, ":");
     at = date_put_number(at, (int)(rest / 60 % 60), 2);
     at = date_put(at, ":");
-    at = date_put_number(at, (int)(rest % 60), 2);
+    return date_put_number(at, (int)(rest % 60), 2);
+}
+
+void tdm_date_format(int64_t seconds, char out[TDM_DATE_MAX])
+{
+    struct date_parts parts = date_split(seconds);
+    char *at = date_put(out, day_names[date_weekday(parts.days)]);
+    at = date_put(at, ", ");
+    at = date_put_number(at, parts.day, parts.day < 10 ? 1 : 2);
+    at = date_put(at, " ");
+    at = date_put(at, month_names[parts.month - 1]);
+    at = date_put(at, " ");
+    at = date_put_number(at, parts.year, 4);
+    at = date_put(at, " ");
+    at = date_put_time(at, parts.rest);
     at = date_put(at, " +0000");
+    *at = '\0';
+}
+
+void tdm_date_format_iso(int64_t seconds, char out[TDM_DATE_MAX])
+{
+    struct date_parts parts = date_split(seconds);
+    char *at = date_put_number(out, parts.year, 4);
+    at = date_put(at, "-");
+    at = date_put_number(at, parts.month, 2);
+    at = date_put(at, "-");
+    at = date_put_number(at, parts.day, 2);
+    at = date_put(at, "T");
+    at = date_put_time(at, parts.rest);
+    at = date_put(at, "Z");
     *at = '\0';
 }
 

@@ -486,7 +486,7 @@ def test_external_needs_no_password(scenario):
 def test_help_all_has_a_line_for_each_option():
     short, whole = tidymail("send", "--help"), tidymail("send", "--help=all")
     assert whole.status == 0
-    listed = short.out.partition("Where:")[2].partition("Exit")[0].replace("--NAME VALUE", "")
+    listed = short.out.partition("show:")[2].partition("Exit")[0].replace("--NAME VALUE", "")
     names = set(re.findall(r"--[a-z][a-z-]+", listed.replace("--help=all", "")))
     assert {"--hold-until", "--proxy", "--from", "--json"} <= names
     for name in names:
@@ -495,7 +495,7 @@ def test_help_all_has_a_line_for_each_option():
 
 
 @pytest.mark.parametrize("words", [("--help",), ("send", "--help"), ("render", "--help"),
-                                   ("serve", "--help")])
+                                   ("serve", "--help"), ("providers", "--help")])
 def test_help_fits_a_screen(words):
     done = tidymail(*words)
     assert done.status == 0 and done.err == ""

@@ -169,7 +169,7 @@ def run(*words):
     (("--implicit-tls", "--no-tls"), 64, "cannot go together"),
     (("--script", "/nonexistent.scn"), 66, "cannot read /nonexistent.scn"),
     (("--store", "/nonexistent/dir"), 71, "cannot make the folder"),
-    (("--fault", "x"), 64, "unknown option --fault"),
+    (("--fault", "x"), 64, "--fault goes together with --api"),
 ])
 def test_what_it_refuses(words, status, message):
     code, out, err = run(*words)

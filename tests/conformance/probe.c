@@ -3,6 +3,7 @@
  * and its arguments in base64, with tabs between them; the answer is a line "ok" or "error" and what
  * belongs to it in the same form. Arguments hold no NUL, since texts of the API end there.
  */
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "dkim/dkim_canonical.h"
 #include "message/message_data.h"
 #include "message/parameter.h"
+#include "provider/provider.h"
+#include "provider/sigv4.h"
 #include "read_source.h"
 #include "util/base64.h"
 #include "util/quoted_printable.h"
@@ -108,7 +111,9 @@ static void probe_field(const struct probe *probe)
     tidymail_address_list_free(list);
 }
 
-static void probe_attach(const struct probe *probe, size_t index, tidymail_message *message)
+/* `cid`: NULL, or the id by which the HTML shows it. */
+static void probe_attach(const struct probe *probe, size_t index, const char *cid,
+                         tidymail_message *message)
 {
     tidymail_attachment attachment = TIDYMAIL_ATTACHMENT_INIT;
     const char *name = probe_text(probe, index);
@@ -117,12 +122,62 @@ static void probe_attach(const struct probe *probe, size_t index, tidymail_messa
     attachment.type = type[0] != '\0' ? type : "application/octet-stream";
     attachment.bytes = probe_text(probe, index + 2);
     attachment.length = index + 2 < probe->count ? probe->arguments[index + 2].length : 0;
+    attachment.content_id = cid;
+    attachment.is_inline = cid != NULL;
     tdm_message_add_attachment(message, &attachment);
 }
 
-/* message (SETTER TEXT | header NAME TEXT | unsubscribe HTTPS MAILTO | attach NAME TYPE BYTES)...: the
- * finished message. */
-static void probe_message(const struct probe *probe)
+/* A setter of several arguments at `index`; how many it took, 0: it is none of them. */
+static size_t probe_set_more(const struct probe *probe, const char *name, size_t index,
+                             tidymail_message *message)
+{
+    const char *text[3] = {probe_text(probe, index), probe_text(probe, index + 1),
+                           probe_text(probe, index + 2)};
+    if (strcmp(name, "header") == 0) {
+        tidymail_message_add_header(message, text[0], text[1]);
+        return 2;
+    }
+    if (strcmp(name, "unsubscribe") == 0) {
+        tidymail_message_set_list_unsubscribe(message, text[0], text[1][0] != '\0' ? text[1] : NULL,
+                                              1);
+        return 2;
+    }
+    if (strcmp(name, "attach") == 0) {
+        probe_attach(probe, index, NULL, message);
+        return 3;
+    }
+    if (strcmp(name, "inline") == 0) {
+        probe_attach(probe, index + 1, text[0], message);
+        return 4;
+    }
+    if (strcmp(name, "metadata") == 0) {
+        tidymail_message_add_metadata(message, text[0], text[1]);
+        return 2;
+    }
+    if (strcmp(name, "track") == 0) {
+        tidymail_message_set_tracking(message, atoi(text[0]), atoi(text[1]));
+        return 2;
+    }
+    if (strcmp(name, "template") == 0) {
+        tidymail_message_set_template(message, text[0], text[1][0] != '\0' ? text[1] : NULL);
+        return 2;
+    }
+    if (strcmp(name, "option") == 0) {
+        tidymail_message_set_service_option(message, text[0], text[1], text[2]);
+        return 3;
+    }
+    return 0;
+}
+
+static int probe_set_send_at(tidymail_message *message, const char *text)
+{
+    return tidymail_message_set_send_at(message, atoll(text));
+}
+
+/* What setters from `index` on make: SETTER TEXT | header NAME TEXT | unsubscribe HTTPS MAILTO |
+ * attach NAME TYPE BYTES | inline CID NAME TYPE BYTES | metadata NAME VALUE | track OPENS CLICKS |
+ * template ID VALUES | option SERVICE NAME VALUE. */
+static tidymail_message *probe_make(const struct probe *probe, size_t index)
 {
     static const struct {
         const char *name;
@@ -133,34 +188,32 @@ static void probe_message(const struct probe *probe)
         {"cc", tidymail_message_add_cc},
         {"bcc", tidymail_message_add_bcc},
         {"reply_to", tidymail_message_add_reply_to},
+        {"envelope_from", tidymail_message_set_envelope_from},
         {"subject", tidymail_message_set_subject},
         {"text", tidymail_message_set_text},
         {"html", tidymail_message_set_html},
         {"calendar", tidymail_message_set_calendar},
+        {"tag", tidymail_message_add_tag},
+        {"send_at", probe_set_send_at},
     };
     tidymail_message *message = tidymail_message_new();
-    for (size_t i = 1; i < probe->count;) {
-        const char *name = probe_text(probe, i++);
-        if (strcmp(name, "header") == 0) {
-            tidymail_message_add_header(message, probe_text(probe, i), probe_text(probe, i + 1));
-            i += 2;
-        } else if (strcmp(name, "unsubscribe") == 0) {
-            const char *mailto_url = probe_text(probe, i + 1);
-            tidymail_message_set_list_unsubscribe(message, probe_text(probe, i),
-                                                  mailto_url[0] != '\0' ? mailto_url : NULL, 1);
-            i += 2;
-        } else if (strcmp(name, "attach") == 0) {
-            probe_attach(probe, i, message);
-            i += 3;
-        } else {
-            for (size_t k = 0; k < sizeof(setters) / sizeof(setters[0]); k++) {
-                if (strcmp(name, setters[k].name) == 0) {
-                    setters[k].set(message, probe_text(probe, i));
-                }
+    while (index < probe->count) {
+        const char *name = probe_text(probe, index++);
+        size_t took = probe_set_more(probe, name, index, message);
+        for (size_t k = 0; took == 0 && k < sizeof(setters) / sizeof(setters[0]); k++) {
+            if (strcmp(name, setters[k].name) == 0) {
+                setters[k].set(message, probe_text(probe, index));
             }
-            i++;
         }
+        index += took > 0 ? took : 1;
     }
+    return message;
+}
+
+/* message SETTERS: the finished message. */
+static void probe_message(const struct probe *probe)
+{
+    tidymail_message *message = probe_make(probe, 1);
     tidymail_source source;
     char *bytes = NULL;
     size_t length = 0;
@@ -175,6 +228,124 @@ static void probe_message(const struct probe *probe)
         probe_refused(tidymail_error_message(tidymail_message_error(message)));
     }
     free(bytes);
+    tidymail_message_free(message);
+}
+
+static void probe_put_json(json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT);
+    probe_put_text(text != NULL ? text : "");
+    free(text);
+    json_decref(value);
+}
+
+static void probe_put_request(const struct tdm_http_request *request)
+{
+    json_t *fields = json_array();
+    for (size_t i = 0; i < request->fields.count; i++) {
+        const struct tdm_http_field *field = &request->fields.items[i];
+        json_array_append_new(fields, json_pack("[s, s]", field->name, field->value));
+    }
+    probe_put_json(json_pack("{s:s, s:s, s:s, s:o}", "method", request->method, "origin",
+                             request->origin, "path", request->path, "fields", fields));
+    probe_put(tdm_buf_text(&request->body), request->body.length);
+}
+
+static json_t *probe_word(const char *text)
+{
+    return text[0] != '\0' ? json_string(text) : json_null();
+}
+
+static void probe_put_report(const tidymail_report *report)
+{
+    const tidymail_error *error = tidymail_report_error(report);
+    json_t *recipients = json_array();
+    for (size_t i = 0; i < tidymail_report_recipient_count(report); i++) {
+        const tidymail_recipient *recipient = tidymail_report_recipient(report, i);
+        json_array_append_new(
+            recipients, json_pack("[s, s, o]", tidymail_recipient_address(recipient),
+                                  tidymail_outcome_name(tidymail_recipient_outcome(recipient)),
+                                  probe_word(tidymail_recipient_service_id(recipient))));
+    }
+    probe_put_json(json_pack("{s:s, s:o, s:o, s:s, s:s, s:i, s:b}", "outcome",
+                             tidymail_outcome_name(tidymail_report_outcome(report)), "service_id",
+                             probe_word(tidymail_report_service_id(report)), "recipients",
+                             recipients, "kind",
+                             error != NULL ? tidymail_kind_name(tidymail_error_kind(error)) : "",
+                             "message", error != NULL ? tidymail_error_message(error) : "", "code",
+                             error != NULL ? tidymail_error_code(error) : 0, "retryable",
+                             error != NULL && tidymail_error_retryable(error)));
+}
+
+/* The answer STATUS ID-FIELD ID BODY, read. */
+static void probe_parse(const struct probe *probe, size_t index, const struct tdm_provider_job *job)
+{
+    const char *field = probe_text(probe, index + 1);
+    const char *id = probe_text(probe, index + 2);
+    struct tdm_http_response response;
+    tidymail_report *report =
+        tdm_report_new(NULL, job->mail->recipients, job->mail->recipient_count);
+    tdm_http_response_init(&response, NULL);
+    response.status = atoi(probe_text(probe, index));
+    if (field[0] != '\0') {
+        tdm_http_response_add(&response, field, strlen(field), id, strlen(id));
+    }
+    tdm_buf_add(&response.body, probe_text(probe, index + 3), probe->arguments[index + 3].length);
+    job->provider->parse(job, &response, report);
+    tdm_report_decide(report);
+    probe_put_report(report);
+    tidymail_report_free(report);
+    tdm_http_response_clear(&response);
+}
+
+/* What the message makes of the service; 0, or the kind of the error. */
+static int probe_build(const struct tdm_provider_job *job, struct tdm_http_request *request,
+                       struct tidymail_error *error)
+{
+    int kind =
+        tdm_capabilities_check(&job->provider->capabilities, job->mail, 0, NULL, NULL, error);
+    if (kind == TIDYMAIL_OK) {
+        kind = tdm_provider_check_options(job, error);
+    }
+    return kind == TIDYMAIL_OK ? job->provider->build(job, request, error) : kind;
+}
+
+/* provider SCHEME KEY SECRET HOST STATUS ID-FIELD ID BODY SETTERS: the request (method, origin, path and
+ * fields as JSON, then the body), and what is made of the answer. */
+static void probe_provider(const struct probe *probe)
+{
+    static const struct tdm_writer_env env = {1764000000, {7}, "localhost"};
+    const struct tdm_provider *provider = tdm_provider_find(probe_text(probe, 1));
+    if (provider == NULL) {
+        probe_refused("no such service");
+        return;
+    }
+    struct tdm_account account = {
+        probe_text(probe, 2), probe_text(probe, 3), probe_text(probe, 4), "", NULL, 0};
+    struct tidymail_error error;
+    struct tdm_http_request request;
+    struct tdm_mail mail;
+    memset(&mail, 0, sizeof(mail));
+    tdm_error_init(&error, NULL);
+    tdm_http_request_init(&request, NULL);
+    tidymail_message *message = probe_make(probe, 9);
+    struct tdm_provider_job job = {provider, &account, &mail, env.wall_s, env.random, NULL};
+    int kind = tdm_message_prepare(message, &env);
+    if (kind != TIDYMAIL_OK) {
+        tdm_error_copy(&error, &message->error);
+    } else if ((kind = tdm_mail_open(&mail, message, NULL, &error)) == TIDYMAIL_OK) {
+        kind = probe_build(&job, &request, &error);
+    }
+    if (kind != TIDYMAIL_OK) {
+        probe_refused(tidymail_error_message(&error));
+    } else {
+        printf("ok");
+        probe_put_request(&request);
+        probe_parse(probe, 5, &job);
+    }
+    tdm_http_request_clear(&request);
+    tdm_mail_clear(&mail);
+    tdm_error_clear(&error);
     tidymail_message_free(message);
 }
 
@@ -232,6 +403,53 @@ static void probe_encoded(const struct probe *probe, int use_base64)
     tdm_buf_clear(&out);
 }
 
+/* sigv4 METHOD PATH QUERY BODY KEY-ID SECRET TOKEN REGION SERVICE TIME KEEP-PATH (NAME VALUE)...: the
+ * canonical request, the string to sign, X-Amz-Date and Authorization. An empty TOKEN is none. */
+static void probe_sigv4(const struct probe *probe)
+{
+    struct tdm_sigv4_field fields[PROBE_ARGUMENTS_MAX / 2];
+    struct tdm_sigv4_request request = {.method = probe_text(probe, 1),
+                                        .path = probe_text(probe, 2),
+                                        .query = probe_text(probe, 3),
+                                        .fields = fields,
+                                        .payload = probe_text(probe, 4),
+                                        .key_id = probe_text(probe, 5),
+                                        .secret = probe_text(probe, 6),
+                                        .region = probe_text(probe, 8),
+                                        .service = probe_text(probe, 9),
+                                        .now_s = strtoll(probe_text(probe, 10), NULL, 10),
+                                        .keep_path = atoi(probe_text(probe, 11))};
+    request.payload_length = probe->count > 4 ? probe->arguments[4].length : 0;
+    request.session_token = probe_text(probe, 7)[0] != '\0' ? probe_text(probe, 7) : NULL;
+    for (size_t i = 12; i + 1 < probe->count; i += 2) {
+        fields[request.field_count].name = probe_text(probe, i);
+        fields[request.field_count++].value = probe_text(probe, i + 1);
+    }
+    struct tdm_sigv4 signature;
+    if (tdm_sigv4_sign(&request, NULL, &signature) != 0) {
+        probe_refused("no signature");
+    } else {
+        printf("ok");
+        probe_put_text(tdm_buf_text(&signature.canonical));
+        probe_put_text(tdm_buf_text(&signature.to_sign));
+        probe_put_text(signature.date);
+        probe_put_text(tdm_buf_text(&signature.authorization));
+    }
+    tdm_sigv4_clear(&signature);
+}
+
+/* ses-password SECRET REGION: the password for SMTP. */
+static void probe_ses_password(const struct probe *probe)
+{
+    char password[TDM_SES_PASSWORD_MAX];
+    if (tdm_ses_smtp_password(probe_text(probe, 1), probe_text(probe, 2), password) != 0) {
+        probe_refused("no password");
+        return;
+    }
+    printf("ok");
+    probe_put_text(password);
+}
+
 static void probe_answer(const struct probe *probe)
 {
     const char *command = probe_text(probe, 0);
@@ -241,6 +459,8 @@ static void probe_answer(const struct probe *probe)
         probe_field(probe);
     } else if (strcmp(command, "message") == 0) {
         probe_message(probe);
+    } else if (strcmp(command, "provider") == 0) {
+        probe_provider(probe);
     } else if (strcmp(command, "parameters") == 0) {
         probe_parameters(probe);
     } else if (strcmp(command, "type") == 0) {
@@ -249,6 +469,10 @@ static void probe_answer(const struct probe *probe)
         probe_encoded(probe, command[0] == 'b');
     } else if (strcmp(command, "dkim-body") == 0 || strcmp(command, "dkim-field") == 0) {
         probe_dkim(probe, command[5] == 'b');
+    } else if (strcmp(command, "sigv4") == 0) {
+        probe_sigv4(probe);
+    } else if (strcmp(command, "ses-password") == 0) {
+        probe_ses_password(probe);
     } else {
         probe_refused("no such command");
     }

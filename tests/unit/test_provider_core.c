@@ -432,7 +432,7 @@ static void recipients_are_told_apart(void **state)
     assert_int_equal(report->recipients[1].retryable, 0);
     assert_int_equal(report->recipients[2].retryable, 1);
     assert_string_equal(tidymail_error_message(tidymail_report_error(report)),
-                        "Example wants fewer requests <c@x.org> (429 slow): wait");
+                        "Example wants fewer requests (429 slow, recipient <c@x.org>): wait");
     tidymail_report_free(report);
     fixture_close(&f);
 }
