@@ -14,6 +14,15 @@
 #include "client/trace.h"
 #include "transport/transport_impl.h"
 
+/* A member of a group, with its own secret. */
+static void send_deliver(tidymail_transport *transport, struct tdm_job *job)
+{
+    if (tdm_credentials_load(transport, &job->report->error) == TIDYMAIL_OK) {
+        tdm_transport_send(transport, job);
+        tdm_credentials_after(transport, &job->report->error);
+    }
+}
+
 tidymail_transport *tidymail_transport_open(const char *url,
                                             const tidymail_transport_options *options)
 {
@@ -43,8 +52,7 @@ tidymail_transport *tidymail_transport_open_with(const char *url,
     transport->client = transcript;
     transport->trace.line = tdm_transcript_line;
     transport->trace.context = transcript;
-    transport->load_secret = tdm_credentials_load;
-    transport->secret_used = tdm_credentials_after;
+    transport->deliver = send_deliver;
     tdm_text_set(&transport->allocator, &transport->keylog, tdm_edge_keylog());
     return transport;
 }

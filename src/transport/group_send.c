@@ -206,8 +206,9 @@ static void group_prepare_member(const struct group_run *run, struct tdm_group_m
     tidymail_transport *to = member->transport;
     to->trace.line = group_trace;
     to->trace.context = member;
-    to->load_secret = transport->load_secret;
-    to->secret_used = transport->secret_used;
+    to->deliver = transport->deliver;
+    to->certificate = transport->certificate;
+    to->certificate_context = transport->certificate_context;
     if (to->keylog == NULL && transport->keylog != NULL) {
         tdm_text_set(&to->allocator, &to->keylog, transport->keylog);
     }
@@ -224,12 +225,10 @@ static void group_run_member(const struct group_run *run, struct tdm_group_membe
         left = left > 0 ? left : 1;
         transport->options.timeout_ms = own < 0 || own > left ? left : own;
     }
-    if (transport->load_secret == NULL ||
-        transport->load_secret(transport, &job->report->error) == TIDYMAIL_OK) {
+    if (transport->deliver != NULL) {
+        transport->deliver(transport, job);
+    } else {
         tdm_transport_send(transport, job);
-        if (transport->secret_used != NULL) {
-            transport->secret_used(transport, &job->report->error);
-        }
     }
     tdm_report_decide(job->report);
     transport->options.timeout_ms = own;

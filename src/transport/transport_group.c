@@ -176,19 +176,8 @@ static const char *const group_own[] = {"rest", "timeout", "transcript", "redire
 /* Options that mean the same for every server and open no door: given beside the URL, they go to all
  * members. What names a secret, a server or a way to trust one belongs to the one member that it is
  * for. */
-static const char *const group_general[] = {"connect-timeout",
-                                            "reply-timeout",
-                                            "final-timeout",
-                                            "partial",
-                                            "pipelining",
-                                            "chunking",
-                                            "initial-response",
-                                            "helo",
-                                            "source",
-                                            "proxy",
-                                            "ca",
-                                            "unsupported",
-                                            NULL};
+static const char *const group_general[] = {
+    "connect-timeout", "reply-timeout", "proxy", "source", "resolver", "ca", NULL};
 
 static int group_set_option(const struct group_reader *reader, const char *name, size_t length,
                             const char *value)
@@ -316,6 +305,7 @@ static int group_read(struct group_reader *reader)
     if (control < length) {
         return group_refuse(reader, control, "a control byte (or line end) is not allowed", NULL);
     }
+    reader->transport->kind = reader->kind;
     int kind = group_name(reader);
     kind = kind == TIDYMAIL_OK ? group_read_given(reader) : kind;
     kind = kind == TIDYMAIL_OK ? group_read_members(reader, &at) : kind;

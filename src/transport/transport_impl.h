@@ -62,7 +62,7 @@ struct tdm_transport_ops {
     void (*close)(tidymail_transport *transport);
     enum tdm_transport_login login;
     int is_unix;       /* the URL has a path and no host */
-    int takes_message; /* a job's message, in place of its source */
+    int takes_message; /* a job's message, in place of its source; with the job's route */
 };
 
 struct tidymail_transport {
@@ -85,10 +85,9 @@ struct tidymail_transport {
     /* Gets the server's certificate at each handshake; NULL: nobody asks. */
     void (*certificate)(void *context, const struct tdm_certificate *facts);
     void *certificate_context;
-    /* Of the client (client/credentials.h): what password-from says before a send, and what came of
-     * it after. NULL in a transport without one. */
-    int (*load_secret)(tidymail_transport *transport, struct tidymail_error *error);
-    void (*secret_used)(tidymail_transport *transport, const struct tidymail_error *error);
+    /* Of the client: tdm_transport_send with all that the client does before and after, for the
+     * members of a group; NULL in a transport without a client. */
+    void (*deliver)(tidymail_transport *transport, struct tdm_job *job);
     void *client; /* the client's own state: log callback, transcript ring */
 };
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "net/note.h"
+#include "provider/provider.h"
 #include "transport/drain.h"
 #include "transport/sendmail_child.h"
 #include "transport/transport_smtp.h"
