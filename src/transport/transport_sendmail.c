@@ -19,6 +19,7 @@
 #include "transport/drain.h"
 #include "transport/sendmail_child.h"
 #include "transport/transport_smtp.h"
+#include "transport/wishes.h"
 #include "util/str.h"
 
 #define SENDMAIL_PATH "/usr/sbin/sendmail"
@@ -520,9 +521,13 @@ static void sendmail_run(struct sendmail_letter *letter)
     }
 }
 
+static const struct tdm_capabilities sendmail_capabilities = {.name = "sendmail",
+                                                              .can = TDM_CAN_PLAIN};
+
 static void sendmail_send(tidymail_transport *transport, struct tdm_job *job)
 {
     struct sendmail_letter letter;
+    struct tdm_fronted fronted;
     memset(&letter, 0, sizeof(letter));
     letter.transport = transport;
     letter.job = job;
@@ -530,7 +535,8 @@ static void sendmail_send(tidymail_transport *transport, struct tdm_job *job)
     letter.child.deadline_ms = tdm_smtp_send_deadline(
         transport->clock.now_ms(), transport->options.timeout_ms, job->envelope.size);
     tdm_buf_init(&letter.heard, &transport->allocator, SENDMAIL_HEARD_MAX);
-    int kind = sendmail_check(&letter);
+    int kind = tdm_wishes_begin(transport, &sendmail_capabilities, job, &fronted);
+    kind = kind == TIDYMAIL_OK ? sendmail_check(&letter) : kind;
     kind = kind == TIDYMAIL_OK ? sendmail_make_arguments(&letter) : kind;
     kind = kind == TIDYMAIL_OK ? sendmail_store(&letter) : kind;
     if (kind == TIDYMAIL_OK) {
@@ -543,6 +549,7 @@ static void sendmail_send(tidymail_transport *transport, struct tdm_job *job)
     }
     tdm_free(&transport->allocator, letter.arguments);
     tdm_buf_clear(&letter.heard);
+    tdm_wishes_end(job, &fronted);
 }
 
 const struct tdm_transport_ops tdm_transport_sendmail = {
