@@ -141,10 +141,10 @@ def test_sendgrid(serve):
 
 
 def test_ses(serve):
-    message = asked(serve, "ses+smtp://I:S@eu-west-1?configuration-set=shop", "--metadata", "a=1",
-                    "--metadata", "b=x_-2")
+    message = asked(serve, "ses+smtp://I:S@eu-west-1?configuration-set=shop", "--tag", "one", "--tag",
+                    "two", "--metadata", "a=1", "--metadata", "b=x_-2")
     assert message["X-SES-CONFIGURATION-SET"] == "shop"
-    assert message["X-SES-MESSAGE-TAGS"] == "a=1, b=x_-2"
+    assert message["X-SES-MESSAGE-TAGS"] == "tag=one, tag2=two, a=1, b=x_-2"
 
 
 def test_postmark(serve):
