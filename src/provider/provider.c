@@ -14,6 +14,7 @@ static const struct tdm_provider *const providers[] = {
     &tdm_provider_mailgun,
     &tdm_provider_sendgrid,
     &tdm_provider_ses,
+    &tdm_provider_ses,
     &tdm_provider_postmark,
     &tdm_provider_resend,
     &tdm_provider_sparkpost,
