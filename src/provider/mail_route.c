@@ -145,7 +145,6 @@ static void route_drop_recipients(struct tdm_buf *out, size_t start)
     }
     memmove(out->data + to, out->data + from, out->length - from);
     out->length -= from - to;
-    out->data[out->length] = '\0';
 }
 
 /* Those of the route as the header names them; a message whose header names none of them (ready-made,
@@ -182,6 +181,9 @@ int tdm_mail_route_raw(const struct tdm_mail *mail, int by_header, size_t start,
         memmove(out->data + start + front.length, out->data + start, out->length - start);
         memcpy(out->data + start, front.data, front.length);
         out->length += front.length;
+    }
+    if (!out->failed && tdm_buf_reserve(out, 1) == 0) {
+        out->data[out->length] = '\0';
     }
     int failed = front.failed || out->failed;
     tdm_buf_clear(&front);
