@@ -155,12 +155,16 @@ static void route_add_recipients(const struct tdm_mail *mail, struct tdm_buf *ou
     tdm_header_add_mailboxes(out, "To", mail->to);
     tdm_header_add_mailboxes(out, "Cc", mail->cc);
     tdm_header_add_mailboxes(out, "Bcc", mail->bcc);
+    struct tdm_buf list;
+    tdm_buf_init(&list, &out->allocator, out->max);
     for (size_t i = 0; named == 0 && i < mail->recipient_count; i++) {
-        struct tdm_mailbox mailbox = {NULL, NULL, 0, NULL, 0};
-        memcpy(&mailbox.spec, &mail->recipients[i], sizeof(mailbox.spec));
-        struct tdm_mailbox_list one = {&mailbox, 1, 1};
-        tdm_header_add_mailboxes(out, "Bcc", &one);
+        tdm_buf_addf(&list, "%s%s", i > 0 ? ", " : "", mail->recipients[i]);
     }
+    if (list.length > 0) {
+        tdm_header_add_words(out, "Bcc", tdm_buf_text(&list));
+    }
+    out->failed |= list.failed;
+    tdm_buf_clear(&list);
 }
 
 int tdm_mail_route_raw(const struct tdm_mail *mail, int by_header, size_t start,

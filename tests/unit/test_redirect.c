@@ -240,8 +240,8 @@ static void ready_made_messages_name_nobody_else(void **state)
     tdm_buf_init(&out, NULL, 1 << 20);
     assert_int_equal(tdm_mail_read_raw(&own.mail, 1, &out, &own.error), TIDYMAIL_OK);
     assert_string_equal(tdm_buf_text(&out),
-                        "X-Redirected-For: bob@example.net\r\nBcc: ann@example.org\r\n"
-                        "Bcc: stage@test.example\r\nReceived: by x\r\nFrom: s@example.com\r\n"
+                        "X-Redirected-For: bob@example.net\r\nBcc: ann@example.org, "
+                        "stage@test.example\r\nReceived: by x\r\nFrom: s@example.com\r\n"
                         "Subject: To: eve@example.org\r\n\r\nTo: body@example.org\r\n");
     tdm_buf_clear(&out);
     routed_close(&own);
