@@ -85,10 +85,13 @@ static int ses_fits_parts(const struct tdm_mail *mail)
            !mail->needs_raw && mail->message->envelope_to.count == 0;
 }
 
+/* A body of the simple form has text, HTML or both. */
 static int ses_is_raw(const struct tdm_provider_job *job)
 {
+    const struct tdm_mail *mail = job->mail;
     const char *option = tdm_provider_option(job, "raw");
-    return (option != NULL && strcmp(option, "yes") == 0) || !ses_fits_parts(job->mail);
+    return (option != NULL && strcmp(option, "yes") == 0) || !ses_fits_parts(mail) ||
+           (mail->text == NULL && mail->html == NULL);
 }
 
 static void ses_put_data(struct tdm_json *json, json_t *object, const char *name, const char *text)
@@ -377,6 +380,7 @@ static const struct tdm_answer_row ses_rows[] = {
     {0, "NotFoundException", NULL, TDM_MEANS_NOT_FOUND,
      "check template, configuration set and region"},
     {0, "RequestTimeoutException", NULL, TDM_MEANS_TEMPORARY, NULL},
+    {0, NULL, "message length is more than", TDM_MEANS_SIZE, NULL},
     {0, "BadRequestException", NULL, TDM_MEANS_DATA, NULL},
 };
 

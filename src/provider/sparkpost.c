@@ -4,7 +4,9 @@
  * What is special: every recipient stands in one list, with the To field that all are to see; Cc is a
  * header field, Bcc none. "{{ }}" in subject and bodies is filled in unless that is switched off, which
  * it is here. A stored template brings all of the content: what is given beside it would be passed over
- * in silence, so it is refused. One tag is the campaign, several are tags of each recipient.
+ * in silence, so it is refused. One tag is the campaign, several are tags of each recipient. A message
+ * without text and HTML is none by its parts ("content object or template_id required"), and goes as a
+ * finished one.
  */
 #include <string.h>
 
@@ -12,10 +14,13 @@
 
 #include "provider/answer.h"
 #include "provider/build_parts.h"
+#include "util/str.h"
 #include "util/utf8.h"
 
 #define SPARKPOST_AHEAD_S (INT64_C(3) * 86400)
 #define SPARKPOST_CAMPAIGN_MAX 64
+#define SPARKPOST_DESCRIPTION_MAX 1024
+#define SPARKPOST_METADATA_MAX 10000 /* of "10 KB": the smaller reading */
 
 static const struct tdm_service_option sparkpost_options[] = {
     {"campaign-id", TDM_OPTION_TEXT, "campaign_id", "the campaign (64 bytes at most)"},
@@ -113,13 +118,11 @@ static void sparkpost_check_template(const struct tdm_mail *mail, struct tidymai
         int is_given;
         const char *what;
     } given[] = {
-        {mail->subject[0] != '\0', "subject"},
-        {mail->text != NULL, "text"},
-        {mail->html != NULL, "html"},
-        {mail->file_count > 0, "attachments"},
-        {mail->reply_to->count > 0, "Reply-To"},
-        {mail->cc->count > 0, "Cc"},
-        {mail->field_count > 0, "header fields"},
+        {mail->subject[0] != '\0', "subject"}, {mail->text != NULL, "text"},
+        {mail->html != NULL, "html"},          {mail->calendar != NULL, "the invitation"},
+        {mail->file_count > 0, "attachments"}, {mail->reply_to->count > 0, "Reply-To"},
+        {mail->cc->count > 0, "Cc"},           {mail->field_count > 0, "header fields"},
+        {mail->sender != NULL, "Sender"},      {mail->needs_raw, "message"},
     };
     for (size_t i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
         if (given[i].is_given) {
@@ -150,25 +153,78 @@ static void sparkpost_put_raw(struct tdm_json *json, const struct tdm_provider_j
     tdm_buf_clear(&mime);
 }
 
+/* What its parts cannot say, or not at all. */
+static int sparkpost_needs_mime(const struct tdm_mail *mail)
+{
+    int is_empty = (mail->text == NULL || mail->text[0] == '\0') &&
+                   (mail->html == NULL || mail->html[0] == '\0');
+    return mail->needs_raw || mail->sender != NULL || mail->calendar != NULL || is_empty;
+}
+
+/* SparkPost writes its own unless the message is transactional. */
+static void sparkpost_check_unsubscribe(const struct tdm_provider_job *job,
+                                        struct tidymail_error *error)
+{
+    const char *transactional = tdm_provider_option(job, "transactional");
+    if (tdm_mail_field(job->mail, "List-Unsubscribe") != NULL && transactional == NULL) {
+        tdm_error_set(
+            error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+            "header field List-Unsubscribe: SparkPost passes over it in a message that is "
+            "not transactional",
+            "say transactional=yes to keep yours, or transactional=no to take SparkPost's");
+    }
+}
+
 static void sparkpost_put_content(struct tdm_json *json, const struct tdm_provider_job *job,
                                   json_t *root, struct tidymail_error *error)
 {
     const struct tdm_mail *mail = job->mail;
     json_t *content = tdm_json_object(json);
     tdm_json_put(json, root, "content", content);
-    if (mail->needs_raw || mail->sender != NULL || mail->calendar != NULL) {
-        sparkpost_put_raw(json, job, content, error);
-    } else if (mail->service->template_id != NULL) {
+    if (mail->service->template_id != NULL) {
         sparkpost_check_template(mail, error);
         tdm_json_put_text(json, content, "template_id", mail->service->template_id);
         tdm_build_put_filled(json, root, "substitution_data",
                              tdm_json_template_values(json, mail, error));
+        return;
+    }
+    sparkpost_check_unsubscribe(job, error);
+    if (sparkpost_needs_mime(mail)) {
+        sparkpost_put_raw(json, job, content, error);
     } else {
         sparkpost_put_fields(json, job, content, error);
         tdm_json_put_text(json, content, "subject", mail->subject);
         tdm_build_put_some(json, content, "text", mail->text);
         tdm_build_put_some(json, content, "html", mail->html);
         sparkpost_put_files(json, mail, content);
+    }
+}
+
+/* Of what is given as options, and of metadata. */
+static void sparkpost_check_lengths(const struct tdm_provider_job *job,
+                                    struct tidymail_error *error)
+{
+    static const struct {
+        const char *option;
+        size_t max;
+    } limits[] = {{"campaign-id", SPARKPOST_CAMPAIGN_MAX},
+                  {"description", SPARKPOST_DESCRIPTION_MAX}};
+    const struct tdm_service_pairs *metadata = &job->mail->service->metadata;
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        const char *value = tdm_provider_option(job, limits[i].option);
+        if (value != NULL && strlen(value) > limits[i].max) {
+            tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                           "option %s: SparkPost takes %z bytes at most", limits[i].option,
+                           limits[i].max);
+        }
+    }
+    for (size_t i = 0; i < metadata->count; i++) {
+        size += strlen(metadata->items[i].name) + strlen(metadata->items[i].value);
+    }
+    if (size > SPARKPOST_METADATA_MAX) {
+        tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                       "metadata: SparkPost takes %d bytes at most", SPARKPOST_METADATA_MAX);
     }
 }
 
@@ -201,6 +257,7 @@ static void sparkpost_put_options(struct tdm_json *json, const struct tdm_provid
         tdm_json_put_buf(json, options, "start_time", &text);
     }
     tdm_build_put_filled(json, root, "options", options);
+    sparkpost_check_lengths(job, error);
     if (tdm_provider_wants(job, TDM_FEATURE_TAGS) && service->tag_count == 1) {
         if (strlen(service->tags[0]) > SPARKPOST_CAMPAIGN_MAX) {
             tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
@@ -261,7 +318,10 @@ static const struct tdm_answer_row sparkpost_rows[] = {
     {0, "1502", NULL, TDM_MEANS_TEMPORARY, NULL},
     {0, "1900", NULL, TDM_MEANS_TEMPORARY, NULL},
     {0, "3000", NULL, TDM_MEANS_DATA, "the template cannot be filled in: look at its syntax"},
+    {0, "3001", NULL, TDM_MEANS_DATA, "the template cannot be filled in: look at its syntax"},
     {0, "1600", NULL, TDM_MEANS_NOT_FOUND, "check the template's id"},
+    {0, "1603", NULL, TDM_MEANS_NOT_FOUND,
+     "check the template's id, and the other names that the account has to know (ip-pool, ...)"},
     {0, "2000", NULL, TDM_MEANS_RECIPIENT, NULL},
 };
 
@@ -281,6 +341,21 @@ static void sparkpost_read_error(const json_t *body, struct tdm_answer *answer,
     answer->words = tdm_buf_text(words);
 }
 
+/* The text holds the address, and not as a part of a longer one. */
+static int sparkpost_names(const char *text, const char *address)
+{
+    size_t length = strlen(address);
+    for (const char *at = text; at != NULL && *at != '\0'; at++) {
+        const char *end = at + length;
+        if (tdm_starts_nocase(at, strlen(at), address) &&
+            (at == text || (!tdm_is_atext(at[-1]) && strchr(".@\"", at[-1]) == NULL)) &&
+            !tdm_is_alnum(end[0]) && end[0] != '-' && (end[0] != '.' || !tdm_is_alnum(end[1]))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Some were refused: those whose address the answer names. Returns how many that were. */
 static size_t sparkpost_refuse_named(const struct tdm_provider_job *job, const json_t *body,
                                      const struct tdm_answer *answer, tidymail_report *report)
@@ -298,8 +373,7 @@ static size_t sparkpost_refuse_named(const struct tdm_provider_job *job, const j
         for (size_t k = 0; k < report->recipient_count; k++) {
             int named = 0;
             for (size_t n = 0; n < sizeof(words) / sizeof(words[0]); n++) {
-                named |=
-                    words[n] != NULL && strstr(words[n], report->recipients[k].address) != NULL;
+                named |= sparkpost_names(words[n], report->recipients[k].address);
             }
             if (named && !report->recipients[k].decided) {
                 tdm_answer_refuse_one(job, sparkpost_rows, SPARKPOST_ROWS, &one, k, report);

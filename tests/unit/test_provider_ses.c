@@ -115,6 +115,9 @@ static const struct provider_answer_case answers[] = {
      TIDYMAIL_KIND_PERMANENT, 0, -1, "MessageRejected", "mend", NULL, "virus"},
     {400, "x-amzn-ErrorType: BadRequestException\n", "{\"message\":\"Missing final '@domain'\"}",
      "fff", TIDYMAIL_KIND_PERMANENT, 0, -1, "BadRequestException", NULL, NULL, NULL},
+    {400, "x-amzn-ErrorType: BadRequestException\n",
+     "{\"message\":\"Message length is more than 41943040 bytes long: '50000000'.\"}", "fff",
+     TIDYMAIL_KIND_PERMANENT, 0, -1, "BadRequestException", "attachments", NULL, NULL},
     {429, "x-amzn-ErrorType: TooManyRequestsException\n",
      "{\"message\":\"Maximum sending rate exceeded.\"}", "fff", TIDYMAIL_KIND_TEMPORARY, 1, -1,
      "TooManyRequestsException", "slower", NULL, NULL},
@@ -143,6 +146,7 @@ static void what_json_cannot_say_goes_raw(void **state)
     (void)state;
     static const char *const raws[] = {
         "+option raw=yes",
+        "from s@d.org\nto a@x.org\nsubject no body",
         "+sender o@d.org",
         "+header X-A: \xc3\xa4",
         "+header Date: Mon, 24 Nov 2025 16:00:00 +0000",

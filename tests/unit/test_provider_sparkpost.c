@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -51,6 +52,19 @@ static const struct provider_build_case builds[] = {
      "\"From: s@d.org\\r\\nTo: a@x.org\\r\\n\\r\\nHi\\r\\n\"},"
      "\"options\":{\"perform_substitutions\":false}}"},
     {"+template t1", "!subject: SparkPost takes this from the template"},
+    {"from s@d.org\nto a@x.org\nsender b@d.org\ntemplate t1", "!Sender: SparkPost takes this"},
+    {"from s@d.org\nto a@x.org\ncalendar BEGIN:VCALENDAR\\nMETHOD:REQUEST\\nEND:VCALENDAR\\n\n"
+     "template t1",
+     "!the invitation: SparkPost takes this from the template"},
+    {"raw From: s@d.org\\nTo: a@x.org\\n\\nHi\ntemplate t1", "!message: SparkPost takes this"},
+    {"+header List-Unsubscribe: <https://d.org/u>",
+     "!header field List-Unsubscribe: SparkPost passes over it"},
+    {"+header List-Unsubscribe: <https://d.org/u>\noption transactional=yes",
+     "{" SMALL ",\"content\":{\"from\":\"s@d.org\",\"subject\":\"Hi\",\"text\":\"t\","
+     "\"headers\":{\"List-Unsubscribe\":\"<https://d.org/u>\"}},"
+     "\"options\":{\"perform_substitutions\":false,\"transactional\":true}}"},
+    {"+option campaign-id=01234567890123456789012345678901234567890123456789012345678901234",
+     "!option campaign-id: SparkPost takes 64 bytes at most"},
     {"+send-at 1764259201", "!scheduled sending: SparkPost keeps a message 3 days at most"},
     {"+tag 01234567890123456789012345678901234567890123456789012345678901234",
      "!tags: SparkPost takes 64 bytes at most"},
@@ -71,6 +85,15 @@ static const struct provider_answer_case answers[] = {
      "missing\",\"description\":\"b@x.org: address.email is bad\",\"code\":\"1400\"}],"
      "\"total_rejected_recipients\":1,\"total_accepted_recipients\":2,\"id\":\"1\"}}",
      "sfs", TIDYMAIL_KIND_PERMANENT, 0, -1, "1400", NULL, "1", "b@x.org"},
+    /* a part of an address is not the address */
+    {200, NULL,
+     "{\"results\":{\"rcpt_to_errors\":[{\"message\":\"bad: bb@x.org, b@x.org.uk, (B@x.org).\"}],"
+     "\"total_rejected_recipients\":1,\"total_accepted_recipients\":2,\"id\":\"1\"}}",
+     "sfs", TIDYMAIL_KIND_PERMANENT, 0, -1, "", NULL, "1", NULL},
+    {200, NULL,
+     "{\"results\":{\"rcpt_to_errors\":[{\"message\":\"bb@x.org, x.b@x.org, b@x.organic\"}],"
+     "\"total_rejected_recipients\":1,\"total_accepted_recipients\":2,\"id\":\"1\"}}",
+     "uuu", TIDYMAIL_KIND_PROTOCOL, 0, -1, "", NULL, NULL, NULL},
     {200, NULL,
      "{\"errors\":[{\"message\":\"x\",\"code\":\"2000\"}],\"results\":{"
      "\"total_rejected_recipients\":3,\"total_accepted_recipients\":0,\"id\":\"1\"}}",
@@ -95,6 +118,10 @@ static const struct provider_answer_case answers[] = {
      "fff", TIDYMAIL_KIND_TEMPORARY, 1, -1, "2101", "hour", NULL, NULL},
     {420, NULL, "{\"errors\":[{\"message\":\"Exceed Sending Limit (sandbox)\",\"code\":\"2103\"}]}",
      "fff", TIDYMAIL_KIND_PERMANENT, 0, -1, "2103", "sandbox", NULL, NULL},
+    {400, NULL,
+     "{\"errors\":[{\"message\":\"Subresource not found\",\"description\":\"template 't1' does not "
+     "exist\",\"code\":\"1603\"}]}",
+     "fff", TIDYMAIL_KIND_PERMANENT, 0, -1, "1603", "template's id", NULL, "does not exist"},
     {429, NULL, "{\"errors\":[{\"message\":\"Too many requests\"}]}", "fff",
      TIDYMAIL_KIND_TEMPORARY, 1, -1, "", "slower", NULL, NULL},
     {400, NULL, "{\"errors\":[{\"message\":\"Server resources unavailable\",\"code\":\"1502\"}]}",
@@ -127,6 +154,40 @@ static void the_request_goes_to_the_region(void **state)
     provider_case_close(&c);
 }
 
+/* A body by parts needs text or HTML. */
+static void an_empty_message_goes_whole(void **state)
+{
+    (void)state;
+    static const char *const messages[] = {"from s@d.org\nto a@x.org\nsubject none",
+                                           "from s@d.org\nto a@x.org\nsubject none\ntext ",
+                                           "+sender b@d.org"};
+    for (size_t i = 0; i < COUNT(messages); i++) {
+        struct provider_case c;
+        provider_case_open(&c, &tdm_provider_sparkpost, "", messages[i], NULL);
+        assert_int_equal(c.kind, TIDYMAIL_OK);
+        assert_non_null(strstr(tdm_buf_text(&c.request.body), "\"email_rfc822\":\""));
+        provider_case_close(&c);
+    }
+}
+
+static void metadata_has_a_limit(void **state)
+{
+    (void)state;
+    for (int over = 0; over <= 1; over++) {
+        struct tdm_buf text;
+        struct provider_case c;
+        tdm_buf_init(&text, NULL, 1 << 20);
+        tdm_buf_add_str(&text, "+meta n=");
+        for (int i = 0; i < 9999 + over; i++) {
+            tdm_buf_add_char(&text, 'x');
+        }
+        provider_case_open(&c, &tdm_provider_sparkpost, "", tdm_buf_text(&text), NULL);
+        assert_int_equal(c.kind, over ? TIDYMAIL_KIND_MESSAGE : TIDYMAIL_OK);
+        provider_case_close(&c);
+        tdm_buf_clear(&text);
+    }
+}
+
 static void answers_get_their_meaning(void **state)
 {
     (void)state;
@@ -146,6 +207,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_message_becomes_json),
         cmocka_unit_test(the_request_goes_to_the_region),
+        cmocka_unit_test(an_empty_message_goes_whole),
+        cmocka_unit_test(metadata_has_a_limit),
         cmocka_unit_test(answers_get_their_meaning),
         cmocka_unit_test(every_allocation_may_fail),
     };
