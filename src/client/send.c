@@ -14,6 +14,15 @@
 #include "client/trace.h"
 #include "transport/transport_impl.h"
 
+/* A member of a group, with its own secret. */
+static void send_deliver(tidymail_transport *transport, struct tdm_job *job)
+{
+    if (tdm_credentials_load(transport, &job->report->error) == TIDYMAIL_OK) {
+        tdm_transport_send(transport, job);
+        tdm_credentials_after(transport, &job->report->error);
+    }
+}
+
 tidymail_transport *tidymail_transport_open(const char *url,
                                             const tidymail_transport_options *options)
 {
@@ -43,6 +52,7 @@ tidymail_transport *tidymail_transport_open_with(const char *url,
     transport->client = transcript;
     transport->trace.line = tdm_transcript_line;
     transport->trace.context = transcript;
+    transport->deliver = send_deliver;
     tdm_text_set(&transport->allocator, &transport->keylog, tdm_edge_keylog());
     return transport;
 }
@@ -160,7 +170,7 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
     memset(&job, 0, sizeof(job));
     job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
     if (send_fill_job(transport, message, report, &forms, &job) == TIDYMAIL_OK) {
-        transport->ops->send(transport, &job);
+        tdm_transport_send(transport, &job);
         tdm_hint_add(&report->error);
         tdm_credentials_after(transport, &report->error);
     }

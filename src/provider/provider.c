@@ -17,6 +17,7 @@ static const struct tdm_provider *const providers[] = {
     &tdm_provider_postmark,
     &tdm_provider_resend,
     &tdm_provider_sparkpost,
+    &tdm_provider_sparkpost,
     &tdm_provider_brevo,
     &tdm_provider_mailjet,
     &tdm_provider_mandrill,

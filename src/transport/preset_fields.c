@@ -306,7 +306,8 @@ const struct tdm_service_option tdm_options_mailgun[] = {
      "the pool of dedicated addresses to send from"},
     {"skip-verification", TDM_OPTION_BOOLEAN, "X-Mailgun-Skip-Verification",
      "yes: certificates of the recipients' servers are not verified"},
-    {"tracking", TDM_OPTION_BOOLEAN, "X-Mailgun-Track", "no: nothing is tracked"},
+    {"tracking", TDM_OPTION_TEXT, "X-Mailgun-Track", "yes, no or htmlonly"},
+    {"tracking-clicks", TDM_OPTION_TEXT, "X-Mailgun-Track-Clicks", "yes, no or htmlonly"},
     {0}};
 
 static void mailgun_tags(struct tdm_preset_writer *writer)
@@ -475,7 +476,9 @@ void tdm_fields_ses(struct tdm_preset_writer *writer)
 /* Postmark: postmarkapp.com/developer/user-guide/send-email-with-smtp. */
 
 const struct tdm_service_option tdm_options_postmark[] = {
-    {"stream", TDM_OPTION_TEXT, "X-PM-Message-Stream", "the message stream"}, {0}};
+    {"stream", TDM_OPTION_TEXT, "X-PM-Message-Stream", "the message stream"},
+    {"track-links", TDM_OPTION_TEXT, "X-PM-Track-Links", "None, HtmlAndText, HtmlOnly or TextOnly"},
+    {0}};
 
 #define POSTMARK_NAME_MAX 20
 
@@ -730,9 +733,10 @@ static int fields_check_options(struct tdm_preset_writer *writer)
         }
         if (strcmp(pair->name, "extra") == 0) {
             fields_refuse_by(writer, "option extra", "has no request that it could be merged into");
-        } else {
-            tdm_service_option_check(service, pair->name, strlen(pair->name), pair->value,
-                                     TIDYMAIL_KIND_MESSAGE, writer->error);
+        } else if (tdm_service_option_check(service, pair->name, strlen(pair->name), pair->value,
+                                            TIDYMAIL_KIND_MESSAGE, writer->error) != TIDYMAIL_OK) {
+            tdm_text_set(&writer->error->allocator, &writer->error->hint,
+                         "docs/smtp-presets.md lists the options that go over SMTP");
         }
     }
     return writer->error->kind;

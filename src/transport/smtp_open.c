@@ -191,6 +191,13 @@ static int open_set_path(tidymail_transport *transport, struct tdm_smtp_own *own
 static int open_set_target(tidymail_transport *transport, struct tdm_smtp_own *own, int *implicit)
 {
     struct tdm_preset_target target;
+    const struct tdm_options *options = &transport->options;
+    if (transport->preset == NULL && (options->region != NULL || options->endpoint != NULL)) {
+        return open_refuse(transport,
+                           options->region != NULL ? "option region: only mail services have one"
+                                                   : "option endpoint: only mail services have one",
+                           "name the server in the URL");
+    }
     if (transport->preset == NULL) {
         own->given_port = transport->url.port;
         own->given_host = tdm_strdup(&transport->allocator, transport->url.host);

@@ -187,6 +187,10 @@ static int rest_read_mail(struct rest_send *send)
     if (send->job->open_raw != NULL) {
         send->mail.open_raw = send->job->open_raw;
     }
+    if (kind == TIDYMAIL_OK && send->job->route != NULL) {
+        unsigned can = send->own->provider->capabilities.can;
+        kind = tdm_mail_route(&send->mail, send->job->route, (can & TDM_CAN_HEADERS) != 0, error);
+    }
     if (kind == TIDYMAIL_OK) {
         kind = tdm_capabilities_check(&send->own->provider->capabilities, &send->mail,
                                       transport->options.drop_unsupported, rest_note, send, error);

@@ -216,12 +216,8 @@ static void smtp_run_job(struct tdm_smtp_own *own, struct tdm_job *job, int64_t 
     }
 }
 
-/* The protocol knows messages; what services do beside that, it has no words for. */
-static const struct tdm_capabilities smtp_capabilities = {
-    .name = "an SMTP server",
-    .can = ~(unsigned)(TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
-                       TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY | TDM_CAN_SANDBOX),
-};
+static const struct tdm_capabilities smtp_capabilities = {.name = "an SMTP server",
+                                                          .can = TDM_CAN_PLAIN};
 
 static void smtp_send_job(tidymail_transport *transport, struct tdm_job *job)
 {

@@ -5,9 +5,14 @@
 #ifndef TDM_TRANSPORT_WISHES_H
 #define TDM_TRANSPORT_WISHES_H
 
+#include "provider/provider.h"
 #include "transport/transport_impl.h"
 
-struct tdm_capabilities;
+/* What can be asked of a way that knows messages only, and has no words for what services do beside
+ * delivering them. */
+#define TDM_CAN_PLAIN                                                                              \
+    (~(unsigned)(TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |           \
+                 TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY | TDM_CAN_SANDBOX))
 
 /* Header fields in front of the finished message. */
 struct tdm_fronted {

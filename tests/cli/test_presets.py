@@ -226,6 +226,16 @@ def test_left_out(serve):
     assert b"one" not in server.messages()[0].split(b"\r\n\r\n")[0]
 
 
+def test_members_of_a_group(serve):
+    """Each member says what is asked in its own fields, and the one before leaves nothing behind."""
+    server = serve(store=True)
+    url = (f"failover(mailgun+smtp://u:p@?endpoint=smtp://127.0.0.1:1 {to(server, 'postmark+smtp://T@')})")
+    done = send(url, "--tag", "one", "--json")
+    assert done.status == 0, done.out + done.err
+    message = email.message_from_bytes(server.messages()[0], policy=email.policy.SMTP)
+    assert message["X-PM-Tag"] == "one" and message["X-Mailgun-Tag"] is None
+
+
 def test_endpoint_is_the_only_host():
     """Without endpoint= the service's own host is asked, and its name is in the report."""
     done = send("postmark+smtp://S3CRET@?connect-timeout=0.2&proxy=" + quote("socks5://127.0.0.1:1"),

@@ -572,6 +572,8 @@ static void test_what_is_refused(void **state)
         "asked of a mail service, and no part of the stored message: tags, a sandbox mode for "
         "one message");
     check_send("memory:", 0, TIDYMAIL_OK, "", NULL);
+    check_send("sendmail:///bin/false", ASK_TAG, TIDYMAIL_KIND_MESSAGE,
+               "tags: sendmail does not take this", NULL);
 }
 
 /* The job's source with the fields in front, read twice, and as it was after that. 0 where all is
