@@ -30,7 +30,8 @@ typedef struct tidymail_transport_options {
         sizeof(tidymail_transport_options), 0, 0, 0, 0, 0, 0, TIDYMAIL_LOG_DEBUG                   \
     }
 
-/* Opens a transport: smtp://, smtps://, lmtp://, lmtp+unix:///path, memory:, file:///dir. Nothing is
+/* Opens a transport: smtp://, smtps://, lmtp://, lmtp+unix:///path, memory:, file:///dir, a mail service
+ * (mailgun://KEY@DOMAIN) or its SMTP server (sendgrid+smtp://KEY@): docs/urls.md has all. Nothing is
  * connected yet. Where the environment has SSLKEYLOGFILE the keys of TLS sessions are appended to
  * that file. Never prints, never fails visibly: a bad URL or option sticks, and every send reports
  * it. NULL only when out of memory. `url` may be NULL ("no URL given" sticks). */
