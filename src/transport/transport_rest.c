@@ -171,6 +171,12 @@ static void rest_fill_secrets(struct rest_send *send)
             tdm_secrets_add(&send->secrets, option->value);
         }
     }
+    const struct tdm_service_pairs *given = &send->job->message->service.options;
+    for (size_t i = 0; i < given->count; i++) {
+        if (tdm_rest_is_secret(given->items[i].name, strlen(given->items[i].name))) {
+            tdm_secrets_add(&send->secrets, given->items[i].value);
+        }
+    }
 }
 
 static void rest_note(void *context, const char *line)
