@@ -16,6 +16,7 @@ struct tdm_rest_own {
     const struct tdm_provider *provider;
     char *origin; /* of endpoint=; NULL: the service's own */
     char *prefix;
+    char *endpoint; /* both */
     struct tdm_url proxy_url;
     struct tdm_proxy_config proxy; /* its texts are proxy_url's */
     struct tdm_address source;
@@ -43,6 +44,7 @@ static void rest_free(struct tdm_rest_own *own)
     tdm_url_clear(&allocator, &own->proxy_url);
     tdm_free(&allocator, own->origin);
     tdm_free(&allocator, own->prefix);
+    tdm_free(&allocator, own->endpoint);
     tdm_free(&allocator, own);
 }
 
@@ -52,6 +54,18 @@ static int rest_open_no_memory(tidymail_transport *transport)
                          "out of memory", NULL);
 }
 
+/* As services see it: in one form, so that a request that goes there already is known. */
+static int rest_join_endpoint(struct tdm_rest_own *own)
+{
+    struct tdm_buf text;
+    tdm_buf_init(&text, &own->transport->allocator, (size_t)256 * 1024);
+    tdm_buf_addf(&text, "%s%s", own->origin, own->prefix);
+    own->endpoint =
+        text.failed ? NULL : tdm_strdup(&own->transport->allocator, tdm_buf_text(&text));
+    tdm_buf_clear(&text);
+    return own->endpoint != NULL ? TIDYMAIL_OK : rest_open_no_memory(own->transport);
+}
+
 static int rest_fill(struct tdm_rest_own *own)
 {
     tidymail_transport *transport = own->transport;
@@ -59,6 +73,7 @@ static int rest_fill(struct tdm_rest_own *own)
     int kind = tdm_rest_check_region(transport);
     if (kind == TIDYMAIL_OK && options->endpoint != NULL) {
         kind = tdm_rest_read_endpoint(transport, &own->origin, &own->prefix);
+        kind = kind == TIDYMAIL_OK ? rest_join_endpoint(own) : kind;
     }
     if (kind == TIDYMAIL_OK && options->proxy != NULL) {
         kind = tdm_open_proxy(transport, &own->proxy_url, &own->proxy);
@@ -136,10 +151,10 @@ static int rest_fill_account(struct rest_send *send)
     }
     account->options = send->options;
     account->option_count = count;
-    if (transport->options.endpoint != NULL) {
+    if (send->own->endpoint != NULL) {
         static char name[] = "endpoint";
         send->options[count].name = name;
-        send->options[count].value = transport->options.endpoint;
+        send->options[count].value = send->own->endpoint;
         account->option_count++;
     }
     return TIDYMAIL_OK;
@@ -171,6 +186,10 @@ static int rest_read_mail(struct rest_send *send)
     int kind = tdm_mail_open(&send->mail, send->job->message, &transport->allocator, error);
     if (send->job->open_raw != NULL) {
         send->mail.open_raw = send->job->open_raw;
+    }
+    if (kind == TIDYMAIL_OK && send->job->route != NULL) {
+        unsigned can = send->own->provider->capabilities.can;
+        kind = tdm_mail_route(&send->mail, send->job->route, (can & TDM_CAN_HEADERS) != 0, error);
     }
     if (kind == TIDYMAIL_OK) {
         kind = tdm_capabilities_check(&send->own->provider->capabilities, &send->mail,
