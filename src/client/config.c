@@ -4,10 +4,12 @@
  * account begins, as msmtp does.
  */
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "client/config_data.h"
 #include "transport/options.h"
@@ -17,7 +19,14 @@
 #define CONFIG_SIZE_MAX ((size_t)1024 * 1024)
 #define CONFIG_SYSTEM "/etc/tidymail/config"
 
-enum config_kind { CONFIG_TEXT, CONFIG_SWITCH, CONFIG_NUMBER, CONFIG_PATH, CONFIG_IGNORED };
+enum config_kind {
+    CONFIG_TEXT,
+    CONFIG_SWITCH,
+    CONFIG_NUMBER,
+    CONFIG_PATH,
+    CONFIG_NAMES,
+    CONFIG_IGNORED
+};
 
 static const struct {
     const char *keyword;
@@ -59,6 +68,7 @@ static void account_clear(const tidymail_allocator *allocator, struct tidymail_a
         }
         tdm_free(allocator, account->settings[i].value);
     }
+    tdm_account_unresolve(account);
     tdm_free(allocator, account->settings);
     tdm_free(allocator, account->name);
     memset(account, 0, sizeof(*account));
@@ -159,6 +169,7 @@ static int config_begin_account(struct config_reader *reader, const char *value)
     }
     if (account != NULL) {
         account->config = config;
+        tdm_error_init(&account->error, &config->allocator);
         account->name = tdm_strndup(&config->allocator, value, length);
     }
     if (account == NULL || grown == NULL || account->name == NULL) {
@@ -194,31 +205,102 @@ static int config_unknown(const struct config_reader *reader, const char *keywor
     return reader->config->error.kind;
 }
 
-/* A value of its kind, and a path with the home in it; TIDYMAIL_OK or the kind of the error. */
+/* The first word of /etc/mailname, or the name of the host. */
+static void config_add_mail_name(struct tdm_buf *out, int from_file)
+{
+    char name[256];
+    int file = from_file ? open("/etc/mailname", O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
+    ssize_t got = file >= 0 ? read(file, name, sizeof(name) - 1) : 0;
+    if (file >= 0) {
+        close(file);
+    }
+    name[got > 0 ? got : 0] = '\0';
+    name[strcspn(name, " \t\r\n")] = '\0';
+    if (name[0] == '\0' && gethostname(name, sizeof(name)) != 0) {
+        name[0] = '\0';
+    }
+    name[sizeof(name) - 1] = '\0';
+    tdm_buf_add_str(out, name[0] != '\0' ? name : "localhost");
+}
+
+static void config_add_user(struct tdm_buf *out)
+{
+    const char *user = getenv("USER");
+    char bytes[4096];
+    struct passwd entry;
+    struct passwd *found = NULL;
+    if ((user == NULL || user[0] == '\0') &&
+        getpwuid_r(getuid(), &entry, bytes, sizeof(bytes), &found) == 0 && found != NULL) {
+        user = found->pw_name;
+    }
+    tdm_buf_add_str(out, user != NULL && user[0] != '\0' ? user : "unknown");
+}
+
+/* msmtp's %U user, %H and %C host, %M mail name. */
+static void config_add_names(struct tdm_buf *out, const char *value)
+{
+    for (; *value != '\0'; value++) {
+        char next = value[0] == '%' ? value[1] : '\0';
+        if (next == 'U') {
+            config_add_user(out);
+        } else if (next == 'H' || next == 'C' || next == 'M') {
+            config_add_mail_name(out, next == 'M');
+        } else if (next == '%') {
+            tdm_buf_add_char(out, '%');
+        } else {
+            tdm_buf_add_char(out, *value);
+            next = '\0';
+        }
+        value += next != '\0';
+    }
+}
+
+/* A value of its kind, with the home and names in it; TIDYMAIL_OK or the kind of the error. */
 static int config_set_checked(struct config_reader *reader, const char *keyword, const char *value,
                               enum config_kind kind)
 {
     const char *home = getenv("HOME");
     struct tidymail_account *account =
         reader->account != NULL ? reader->account : &reader->config->defaults;
+    if (kind == CONFIG_SWITCH && value[0] == '\0') {
+        value = "on";
+    }
     if (kind == CONFIG_SWITCH && strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
         return config_fail(reader, keyword, " is on or off");
     }
     if (kind == CONFIG_NUMBER &&
-        (value[0] == '\0' || strlen(value) > 9 || value[strspn(value, "0123456789")] != '\0')) {
+        (strlen(value) > 9 || value[strspn(value, "0123456789")] != '\0')) {
         return config_fail(reader, keyword, " is a number");
     }
-    if (kind != CONFIG_PATH || strncmp(value, "~/", 2) != 0 || home == NULL) {
-        return account_add(reader->config, account, keyword, value, reader->line);
+    struct tdm_buf text;
+    tdm_buf_init(&text, &reader->config->allocator, CONFIG_SIZE_MAX);
+    if (kind == CONFIG_PATH && strncmp(value, "~/", 2) == 0 && home != NULL) {
+        tdm_buf_addf(&text, "%s%s", home, value + 1);
+    } else if (kind == CONFIG_NAMES) {
+        config_add_names(&text, value);
+    } else {
+        tdm_buf_add_str(&text, value);
     }
-    struct tdm_buf path;
-    tdm_buf_init(&path, &reader->config->allocator, 8192);
-    tdm_buf_addf(&path, "%s%s", home, value + 1);
-    int result = path.failed ? config_no_memory(reader->config)
-                             : account_add(reader->config, account, keyword, tdm_buf_text(&path),
+    int result = text.failed ? config_no_memory(reader->config)
+                             : account_add(reader->config, account, keyword, tdm_buf_text(&text),
                                            reader->line);
-    tdm_buf_clear(&path);
+    tdm_buf_wipe(&text);
     return result;
+}
+
+/* Is there a secret in a URL's userinfo? Of a mail service or several transports: whatever stands
+ * there. */
+static int config_url_has_secret(const char *url)
+{
+    static const char *const plain[] = {"smtp://", "smtps://", "lmtp://"};
+    const char *at = strrchr(url, '@');
+    int named_only = 0;
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        size_t length = strlen(plain[i]);
+        named_only |= at != NULL && strncmp(url, plain[i], length) == 0 &&
+                      memchr(url + length, ':', (size_t)(at - url) - length) == NULL;
+    }
+    return at != NULL && !named_only;
 }
 
 static int config_set(struct config_reader *reader, const char *keyword, const char *value)
@@ -234,8 +316,10 @@ static int config_set(struct config_reader *reader, const char *keyword, const c
         return config_fail(reader, "eval is not done here: a password may come from passwordeval",
                            "");
     }
-    reader->config->has_password |= strcmp(keyword, "password") == 0 ||
-                                    (strcmp(keyword, "url") == 0 && strchr(value, '@') != NULL);
+    reader->config->has_password |=
+        strcmp(keyword, "password") == 0 ||
+        ((strcmp(keyword, "url") == 0 || strcmp(keyword, "proxy") == 0) &&
+         config_url_has_secret(value));
     for (size_t i = 0; i < CONFIG_KEYWORDS; i++) {
         if (strcmp(config_keywords[i].keyword, keyword) == 0) {
             return config_set_checked(reader, keyword, value, config_keywords[i].kind);
@@ -291,11 +375,12 @@ static void config_read_text(tidymail_config *config, char *text)
 }
 
 /* A password in it is the owner's alone. */
-static void config_check_mode(tidymail_config *config, FILE *file)
+static void config_check_mode(tidymail_config *config, int file)
 {
     struct stat facts;
-    if (!config->has_password || config->is_system || fstat(fileno(file), &facts) != 0 ||
-        !S_ISREG(facts.st_mode) || (facts.st_mode & 077) == 0) {
+    if (!config->has_password || config->is_system || strncmp(config->path, "/etc/", 5) == 0 ||
+        fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid() ||
+        (facts.st_mode & 077) == 0) {
         return;
     }
     tdm_error_setf(&config->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
@@ -304,24 +389,30 @@ static void config_check_mode(tidymail_config *config, FILE *file)
                  "chmod 600 the file, or take the password from elsewhere with password-from");
 }
 
+/* 0, or the errno of a file that cannot be opened. */
 static int config_read_file(tidymail_config *config)
 {
     char reason[128];
-    FILE *file = fopen(config->path, "re");
-    if (file == NULL) {
+    int file = open(config->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (file < 0) {
         return errno;
     }
     struct tdm_buf text;
     tdm_buf_init(&text, &config->allocator, CONFIG_SIZE_MAX);
-    size_t got = 1;
+    ssize_t got = 1;
     while (got > 0 && tdm_buf_reserve(&text, 4096) == 0) {
-        got = fread(text.data + text.length, 1, 4096, file);
-        text.length += got;
+        do {
+            got = read(file, text.data + text.length, 4096);
+        } while (got < 0 && errno == EINTR);
+        text.length += got > 0 ? (size_t)got : 0;
     }
-    if (ferror(file)) {
+    if (got < 0) {
         tdm_error_setf(&config->error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE, "%s: %s",
                        config->path, strerror_r(errno, reason, sizeof(reason)));
     } else if (tdm_buf_add_char(&text, '\0') != 0) {
+        if (text.length + 8192 < CONFIG_SIZE_MAX) {
+            config_no_memory(config);
+        }
         tdm_error_setf(&config->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
                        "%s: larger than a configuration may be", config->path);
     } else {
@@ -329,7 +420,7 @@ static int config_read_file(tidymail_config *config)
         config_check_mode(config, file);
     }
     tdm_buf_wipe(&text);
-    fclose(file);
+    close(file);
     return 0;
 }
 
@@ -361,7 +452,12 @@ static void config_read_usual(tidymail_config *config)
 
 tidymail_config *tidymail_config_load(const char *path)
 {
-    tidymail_allocator allocator = tdm_allocator_or_default(NULL);
+    return tidymail_config_load_with(path, NULL);
+}
+
+tidymail_config *tidymail_config_load_with(const char *path, const tidymail_allocator *given)
+{
+    tidymail_allocator allocator = tdm_allocator_or_default(given);
     tidymail_config *config = tdm_alloc_array(&allocator, 1, sizeof(*config));
     char reason[128];
     if (config == NULL) {
@@ -370,16 +466,25 @@ tidymail_config *tidymail_config_load(const char *path)
     config->allocator = allocator;
     tdm_error_init(&config->error, &allocator);
     config->defaults.config = config;
+    tdm_error_init(&config->defaults.error, &allocator);
+    int failed = 0;
     if (path == NULL) {
         config_read_usual(config);
-        return config;
+    } else {
+        config->path = tdm_strdup(&allocator, path);
+        failed = config->path == NULL ? ENOMEM : config_read_file(config);
     }
-    config->path = tdm_strdup(&allocator, path);
-    int failed = config->path == NULL ? ENOMEM : config_read_file(config);
-    if (failed != 0) {
+    if (failed == ENOMEM) {
+        config_no_memory(config);
+    } else if (failed != 0) {
         tdm_error_setf(&config->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
                        "the configuration %s: %s", path,
                        strerror_r(failed, reason, sizeof(reason)));
+    }
+    for (size_t i = 0; i < config->count && config->error.kind == TIDYMAIL_OK; i++) {
+        if (tdm_account_resolve(config->accounts[i]) != TIDYMAIL_OK) {
+            config_no_memory(config);
+        }
     }
     return config;
 }
@@ -426,15 +531,23 @@ const tidymail_account *tidymail_config_account(const tidymail_config *config, c
 /* "*@example.com" for a whole domain, as msmtp takes it. */
 static int account_has_from(const char *pattern, const char *address)
 {
-    const char *star = strchr(pattern, '*');
-    if (star == NULL) {
-        return tdm_equal_nocase(pattern, address);
+    const char *star = NULL; /* behind the last one met, and where it was tried */
+    const char *tried = NULL;
+    while (*address != '\0') {
+        if (*pattern == '*') {
+            star = ++pattern;
+            tried = address;
+        } else if (*pattern != '\0' && tdm_lower(*pattern) == tdm_lower(*address)) {
+            pattern++;
+            address++;
+        } else if (star != NULL) {
+            pattern = star;
+            address = ++tried;
+        } else {
+            return 0;
+        }
     }
-    size_t front = (size_t)(star - pattern);
-    size_t back = strlen(star + 1);
-    size_t length = strlen(address);
-    return length >= front + back && tdm_same_nocase(pattern, front, address, front) &&
-           tdm_equal_nocase(address + length - back, star + 1);
+    return pattern[strspn(pattern, "*")] == '\0';
 }
 
 const tidymail_account *tidymail_config_account_from(const tidymail_config *config,

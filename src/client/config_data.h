@@ -19,6 +19,12 @@ struct tidymail_account {
     struct tdm_setting *settings; /* the last of a keyword counts */
     size_t count;
     size_t capacity;
+    /* What config_account.c makes of them. */
+    struct tidymail_error error;
+    char *url;
+    char **options;
+    size_t option_count;
+    tidymail_transport_options open;
 };
 
 struct tidymail_config {
@@ -34,5 +40,9 @@ struct tidymail_config {
 
 /* NULL where it is not set. */
 const struct tdm_setting *tdm_account_find(const tidymail_account *account, const char *keyword);
+/* Makes URL and options of the settings; what cannot be had sticks to the account. TIDYMAIL_OK, or
+ * TIDYMAIL_KIND_LOCAL when out of memory. */
+int tdm_account_resolve(tidymail_account *account);
+void tdm_account_unresolve(tidymail_account *account);
 
 #endif
