@@ -57,8 +57,7 @@ static void sendmail_help(void)
            "  -v                   the same on standard error\n"
            "  -bp, -bi             nothing is queued, and aliases need no building\n\n"
            "Taken and forgotten: -bm -B -h -L -p -O -e -o -q -d -A -m -n -U -G -s\n\n"
-           "Exit status: 0 sent, 64 usage, 65 refused, 75 try again later, 77 login or TLS, 78 "
-           "account.\n"
+           "Exit status: 0 sent, 64 usage, 65 refused, 75 try again later, 77 login, 78 account.\n"
            "Example: tidymail sendmail -a work -t -i <message.eml\n");
 }
 
@@ -116,6 +115,9 @@ static int sendmail_find_envelope(struct sendmail_run *run, struct cli_failure *
     const char *usual = account_from(&run->where);
     const char *from = run->options.from != NULL ? run->options.from : run->header_from;
     char user[SENDMAIL_NAME_MAX];
+    if (account_setting_is(&run->where, "set_from_header", "on")) {
+        from = run->options.from; /* From is made of it, not the other way round */
+    }
     if (usual != NULL && account_setting_is(&run->where, "allow_from_override", "off")) {
         from = usual;
     }

@@ -127,10 +127,9 @@ static void account_tls(struct account_open *own, int is_url)
 {
     const char *tls = account_tls_given(own);
     int is_switch = tls != NULL && (strcmp(tls, "on") == 0 || strcmp(tls, "off") == 0);
-    if (is_url || account_get(own, "socket") != NULL) {
+    int is_lmtp = account_is(own, "protocol", "lmtp"); /* required, but on this machine itself */
+    if (is_url || account_get(own, "socket") != NULL || (tls == NULL && is_lmtp)) {
         account_option(own, "tls", "", is_switch ? NULL : tls);
-    } else if (tls == NULL && account_is(own, "protocol", "lmtp")) {
-        account_option(own, "tls", "", NULL); /* required, but on this machine itself */
     } else if (tls == NULL) {
         account_option(own, "tls", "", account_logs_in(own) ? "starttls" : "opportunistic");
     } else if (!account_tls_at_once(own)) {

@@ -82,6 +82,8 @@ static const struct {
      NULL, NULL},
     {"account a\nhost h\ntls off\ntimeout off\n", "smtp://h:25", "tls=none", NULL, NULL},
     {"account a\nhost ::1\nprotocol lmtp\ntls off\n", "lmtp://[::1]:24", "tls=none", NULL, NULL},
+    {"account a\nhost h\nprotocol lmtp\ntls_certcheck off\n", "lmtp://h:24", "verify=none", NULL,
+     NULL},
     {"account a\nsocket /run/lmtp\nprotocol lmtp\n", "lmtp+unix:///run/lmtp", "", NULL, NULL},
     {"account a\nurl mailgun://KEY@example.org\nregion eu\nunsupported drop\n",
      "mailgun://KEY@example.org", "region=eu unsupported=drop", NULL, NULL},
