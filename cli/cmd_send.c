@@ -75,18 +75,6 @@ static FILE *send_open_trace(const struct cli_args *args, struct cli_failure *fa
     return stream;
 }
 
-/* How large the message is that was sent; -1: not known. */
-static int64_t send_size(tidymail_message *message)
-{
-    tidymail_source source;
-    if (tidymail_message_open(message, &source) != TIDYMAIL_OK) {
-        return -1;
-    }
-    int64_t size = source.size != NULL ? source.size(source.context) : -1;
-    source.release(source.context);
-    return size;
-}
-
 static void send_log(const struct cli_args *args, const struct cli_account *where,
                      struct log_line *line, tidymail_message *message)
 {
@@ -100,7 +88,7 @@ static void send_log(const struct cli_args *args, const struct cli_account *wher
     int is_known = tidymail_address_list_count(list) > 0 &&
                    (from != NULL || (!args_has(args, "eml") && !args_has(args, "json-message")));
     line->from = is_known ? tidymail_address_list_spec(list, 0) : NULL;
-    line->size = send_size(message);
+    line->size = log_line_size(message);
     log_line_write(where, line);
     tidymail_address_list_free(list);
 }

@@ -93,14 +93,23 @@ static int sendmail_choose(struct sendmail_run *run, struct cli_failure *failure
     return -1;
 }
 
+/* The domain of an address, NULL where it has none that could stand in a Message-ID too. */
+static const char *sendmail_domain_of(const char *address)
+{
+    const char *at = address != NULL ? strrchr(address, '@') : NULL;
+    size_t harmless = at == NULL ? 0
+                                 : strspn(at + 1, "abcdefghijklmnopqrstuvwxyz"
+                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._[]:");
+    return harmless > 0 && at[1 + harmless] == '\0' ? at + 1 : NULL;
+}
+
 /* maildomain, else the sender's domain, else the account's, else the host's. */
 static void sendmail_find_domain(struct sendmail_run *run)
 {
     const char *const senders[] = {run->options.from, run->header_from, account_from(&run->where)};
     const char *given = account_setting(&run->where, "maildomain");
     for (size_t i = 0; i < 3 && given == NULL; i++) {
-        const char *at = senders[i] != NULL ? strrchr(senders[i], '@') : NULL;
-        given = at != NULL && at[1] != '\0' && strchr(at, '"') == NULL ? at + 1 : NULL;
+        given = sendmail_domain_of(senders[i]);
     }
     if (given != NULL && strlen(given) < sizeof(run->domain)) {
         snprintf(run->domain, sizeof(run->domain), "%s", given);
@@ -194,6 +203,22 @@ static int sendmail_wants(const struct sendmail_run *run, const char *field, con
            !account_setting_is(&run->where, older, "off");
 }
 
+/* Does From say the sender of the envelope? Then it need not be set: mail services, which make the
+ * reverse-path themselves, refuse one. */
+static int sendmail_from_says_it(const struct sendmail_run *run)
+{
+    char *field = sendmail_message_field(&run->message, "From");
+    tidymail_address_list *list = tidymail_address_list_parse(field != NULL ? field : "", 0);
+    int is_missing = field == NULL && !account_setting_is(&run->where, "set_from_header", "off") &&
+                     !account_setting_is(&run->where, "add_missing_from_header", "off");
+    int is_written = is_missing || account_setting_is(&run->where, "set_from_header", "on");
+    int is_same = tidymail_address_list_count(list) == 1 &&
+                  strcmp(tidymail_address_list_spec(list, 0), run->envelope) == 0;
+    tidymail_address_list_free(list);
+    free(field);
+    return run->envelope[0] != '\0' && (is_written || is_same);
+}
+
 /* One more name of a field that is left out. */
 static void sendmail_drop(char *names, size_t size, const char *name)
 {
@@ -237,6 +262,22 @@ static char *sendmail_finish(const struct sendmail_run *run, size_t *length)
         fclose(out) == 0 ? sendmail_message_rewrite(&run->message, fields, without, length) : NULL;
     free(fields);
     return whole;
+}
+
+/* An account that sends through sendmail, which is this program, would start itself for ever. */
+static int sendmail_check_loop(const struct sendmail_run *run, struct cli_failure *failure)
+{
+    static const char mark[] = "TIDYMAIL_IN_SENDMAIL";
+    const char *url =
+        run->where.account != NULL ? tidymail_account_url(run->where.account) : run->where.url;
+    if (strstr(url, "sendmail:") == NULL) {
+        return 0;
+    }
+    if (getenv(mark) != NULL) {
+        return failure_set(failure, CLI_EXIT_CONFIGURATION, TIDYMAIL_KIND_CONFIGURATION,
+                           "the account sends through sendmail, which is this program");
+    }
+    return setenv(mark, "1", 1) == 0 ? 0 : sendmail_no_memory(failure);
 }
 
 static void sendmail_log_line(void *context, int level, const char *line)
@@ -325,7 +366,9 @@ static int sendmail_send(struct sendmail_run *run, struct cli_failure *failure)
         options.log_context = run;
     }
     tidymail_message_set_raw(message, whole, length);
-    tidymail_message_set_envelope_from(message, run->envelope);
+    if (!sendmail_from_says_it(run)) {
+        tidymail_message_set_envelope_from(message, run->envelope);
+    }
     for (size_t i = 0; i < run->recipients.found.count; i++) {
         tidymail_message_add_envelope_to(message, run->recipients.found.items[i]);
     }
@@ -338,8 +381,11 @@ static int sendmail_send(struct sendmail_run *run, struct cli_failure *failure)
     if (status != CLI_EXIT_SENT) {
         sendmail_say(report);
     }
-    struct log_line line = {transport, report, run->envelope, (int64_t)length, status};
-    log_line_write(&run->where, &line);
+    struct log_line line = {transport, report, run->envelope, -1, status};
+    if (log_line_wanted(&run->where)) {
+        line.size = log_line_size(message);
+        log_line_write(&run->where, &line);
+    }
     tidymail_report_free(report);
     tidymail_transport_close(transport);
     tidymail_message_free(message);
@@ -362,6 +408,9 @@ static int sendmail_do(struct sendmail_run *run, struct cli_failure *failure)
         free(field);
     }
     if (sendmail_choose(run, failure) != 0) {
+        return failure->status;
+    }
+    if (sendmail_check_loop(run, failure) != 0) {
         return failure->status;
     }
     sendmail_find_domain(run);

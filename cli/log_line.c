@@ -239,6 +239,17 @@ static const char *log_setting(const struct cli_account *where, const char *keyw
     return value != NULL && strcmp(value, "off") != 0 ? value : NULL;
 }
 
+int64_t log_line_size(tidymail_message *message)
+{
+    tidymail_source source;
+    if (tidymail_message_open(message, &source) != TIDYMAIL_OK) {
+        return -1;
+    }
+    int64_t size = source.size != NULL ? source.size(source.context) : -1;
+    source.release(source.context);
+    return size;
+}
+
 int log_line_wanted(const struct cli_account *where)
 {
     return log_setting(where, "logfile") != NULL || log_setting(where, "syslog") != NULL;

@@ -16,6 +16,8 @@ struct log_line {
 
 /* 1 where a line is wanted: else nobody need find out what is in it. */
 int log_line_wanted(const struct cli_account *where);
+/* How large a message is as it is sent; -1: not known. */
+int64_t log_line_size(tidymail_message *message);
 /* Writes it. A log that cannot be written is said on standard error, and changes nothing: the message
  * is sent already. */
 void log_line_write(const struct cli_account *where, const struct log_line *line);

@@ -290,6 +290,35 @@ def test_names_of_the_program(place, tmp_path):
     assert place.run("-bp").out == "Mail queue is empty\n" and place.run("-bi").out == ""
 
 
+def test_an_account_that_leads_back_here(place, tmp_path):
+    link = tmp_path / "sendmail"
+    link.symlink_to(BINARY)
+    place.config(f"account default\nurl sendmail://{link}\nfrom ann@example.org\n")
+    folder = tmp_path / "tidymail"
+    folder.mkdir()
+    place.path.rename(folder / "config")
+    done = tidymail("sendmail", "bob@example.org", stdin=MAIL, env={"XDG_CONFIG_HOME": str(tmp_path)})
+    assert done.status != 0 and "which is this program" in done.err
+
+
+def test_a_mail_service(place, serve, tmp_path):
+    """As docs/config.md has it: the key from elsewhere, the service's options by their names."""
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+    service = serve("--api", "--password", SECRET, store=True)
+    url = service.url
+    while not url.startswith("mailgun://"):
+        url = service.process.stdout.readline().decode().strip()
+        assert "://" in url
+    parts = urlsplit(url)
+    place.config(f"account default\nurl mailgun://{parts.hostname}\npassword-from file:{tmp_path}/key\n"
+                 f"endpoint {parse_qs(parts.query)['endpoint'][0]}\nlogfile {place.log}\n")
+    done = place.run("-t", "-v")
+    assert done.status == 0, done.err
+    assert SECRET not in done.out + done.err + place.log.read_text()
+    assert re.search(r"host=\S+ tls=off auth=\S+ from=ann@example.org recipients=bob@example.org mailsize=\d+ "
+                     r"smtpstatus=200 .*exitcode=EX_OK", place.log_lines()[0])
+
+
 def test_help_fits_a_screen():
     done = tidymail("sendmail", "--help")
     assert done.status == 0 and done.out.startswith("usage: tidymail sendmail")
@@ -304,6 +333,8 @@ def test_log_line(place):
         r"from=ann@example\.org recipients=bob@example\.org,dan@example\.org mailsize=\d+ "
         r"smtpstatus=250 smtpmsg='250 [^']*' exitcode=EX_OK", line)
     assert place.log.stat().st_mode & 0o777 == 0o600
+    message, = place.server.messages()
+    assert int(re.search(r"mailsize=(\d+)", line)[1]) == len(message)
     place.config(logfile="-", logfile_time_format="%Y")
     done = place.run("bob@example.org")
     assert re.match(r"\d{4} host=127\.0\.0\.1 ", done.out) and done.out.count("\n") == 1
