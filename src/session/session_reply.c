@@ -17,6 +17,7 @@ static void reply_decode(tidymail_session *session, const struct tdm_reply *repl
     if (tdm_base64_decode(&decoded, tdm_buf_text(&reply->text), reply->text.length) == 0) {
         tdm_session_hide(session, &decoded);
         tdm_escape(&session->challenge, tdm_buf_text(&decoded), decoded.length, 0);
+        tdm_session_note(session, "the challenge says: %s", tdm_buf_text(&session->challenge));
     }
     tdm_buf_clear(&decoded);
 }
