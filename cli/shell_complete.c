@@ -97,7 +97,7 @@ static const char *complete_first(const struct shell *shell, const char *start, 
                                   size_t index)
 {
     for (size_t i = 0; complete_verbs[i] != NULL; i++) {
-        if (length > 0 && complete_fits(complete_verbs[i], start, length) && index-- == 0) {
+        if (complete_fits(complete_verbs[i], start, length) && index-- == 0) {
             return complete_verbs[i];
         }
     }

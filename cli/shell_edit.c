@@ -285,9 +285,10 @@ static int edit_begin(struct shell *shell, struct shell_edit *edit)
     el_set(edit->line, EL_PROMPT, edit_prompt);
     el_set(edit->line, EL_EDITOR, "emacs");
     el_set(edit->line, EL_HIST, history, edit->history);
-    el_set(edit->line, EL_ADDFN, "shell-complete", "complete the word", edit_complete);
-    el_set(edit->line, EL_ADDFN, "shell-redraw", "draw the line again", edit_redraw);
-    el_set(edit->line, EL_ADDFN, "shell-cancel", "forget the line", edit_cancel);
+    /* wide, since libedit never frees its copies of narrow names */
+    el_wset(edit->line, EL_ADDFN, L"shell-complete", L"complete the word", edit_complete);
+    el_wset(edit->line, EL_ADDFN, L"shell-redraw", L"draw the line again", edit_redraw);
+    el_wset(edit->line, EL_ADDFN, L"shell-cancel", L"forget the line", edit_cancel);
     el_source(edit->line, NULL);
     el_set(edit->line, EL_BIND, "^I", "shell-complete", NULL);
     el_set(edit->line, EL_BIND, "^\\", "shell-redraw", NULL);
