@@ -416,6 +416,7 @@ static void starttls_sent_raw_waits_for_the_handshake(void **state)
     (void)state;
     talk_open(&talk, NULL);
     connects(&talk);
+    is_ok(&talk, tidymail_session_ehlo(talk.session, NULL));
     is_ok(&talk, tidymail_session_send_raw(talk.session, "STARTTLS\r\n", 10));
     answers(&talk, 220);
     is_ok(&talk, tidymail_session_start_tls(talk.session));
@@ -575,6 +576,12 @@ static void enhanced_codes_in_words(void **state)
     }
 }
 
+static int starved_says(tidymail_session *session, const char *line)
+{
+    int kind = tidymail_session_send_line(session, line);
+    return kind == TIDYMAIL_OK ? tidymail_session_read(session, 1000) : kind;
+}
+
 /* A session with all there is, while memory runs out: it ends, says so, and leaks nothing. */
 static int starved_once(const tidymail_allocator *allocator, const struct fail_alloc *memory,
                         void *context)
@@ -588,14 +595,13 @@ static int starved_once(const tidymail_allocator *allocator, const struct fail_a
         return memory->failures == 0;
     }
     kinds[0] = tidymail_session_connect(session);
-    kinds[1] = tidymail_session_read(session, 5000);
+    kinds[1] = tidymail_session_read(session, 1000);
+    tidymail_session_ehlo(session, "me");
     kinds[2] = tidymail_session_start_tls(session);
     kinds[3] = tidymail_session_ehlo(session, "me");
     kinds[4] = tidymail_session_auth(session, "SCRAM-SHA-256");
-    kinds[5] = tidymail_session_send_line(session, "MAIL FROM:<a@example.com>");
-    tidymail_session_read(session, 5000);
-    kinds[6] = tidymail_session_send_line(session, "RCPT TO:<b@example.org>");
-    tidymail_session_read(session, 5000);
+    kinds[5] = starved_says(session, "MAIL FROM:<a@example.com>");
+    kinds[6] = starved_says(session, "RCPT TO:<b@example.org>");
     if (tidymail_source_open_memory(&source, text, strlen(text)) == TIDYMAIL_OK) {
         kinds[7] = tidymail_session_send_message(session, &source);
         source.release(source.context);
@@ -621,7 +627,7 @@ static void every_allocation_fails_in_turn(void **state)
     options.user = USER;
     options.password = PASSWORD;
     tidymail_devserver *server = start(&options);
-    snprintf(url, sizeof(url), "%s&reply-timeout=5", tidymail_devserver_url(server));
+    snprintf(url, sizeof(url), "%s&reply-timeout=1", tidymail_devserver_url(server));
     const char *wrong = fail_alloc_run_all(starved_once, url, 60);
     tidymail_devserver_stop(server);
     if (wrong != NULL) {
