@@ -40,12 +40,16 @@ typedef struct tidymail_devserver_options {
     int api; /* 1: the HTTP APIs of mail services in place of SMTP (docs/testing-services.md); password
                 (without user too) is the only key accepted, implicit_tls makes it https */
     const char *faults; /* how to answer in place of the usual way: rules, one a line, such as
-                           "mailgun: rate-limit, first 2" (docs/testing-services.md); NULL: none */
+                           "mailgun: rate-limit, first 2" with api (docs/testing-services.md), else
+                           "rcpt: 451 4.7.1 greylisted, first 2" (docs/faults.md); NULL: none */
+    const char *like;   /* offer and refuse as this server does: "gmail", ... (docs/faults.md) */
+    uint64_t seed;      /* of rules with a probability: the same seed gives the same sequence */
 } tidymail_devserver_options;
 
 #define TIDYMAIL_DEVSERVER_OPTIONS_INIT                                                            \
     {                                                                                              \
-        sizeof(tidymail_devserver_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0   \
+        sizeof(tidymail_devserver_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
+            0, 0                                                                                   \
     }
 
 /* Starts; returns when it listens. NULL on failure, then `error` (of `error_size` bytes, may be
