@@ -11,6 +11,7 @@
 #include "exit_code.h"
 #include "output.h"
 #include "transport_options.h"
+#include "watch.h"
 
 #define CHECK_TEXT_COLUMN 29
 
@@ -25,7 +26,7 @@ static const struct cli_option check_options[] = {
     {"selector", "NAME", "with --domain: a DKIM selector whose key is looked at", CLI_MANY},
     {"size", "BYTES", "how large the message will be: refused now where it is too large", 0},
     {"json", NULL, "the result as one JSON object", 0},
-    {"trace", NULL, "the session behind the result, on standard error", 0},
+    WATCH_OPTIONS,
     {NULL, NULL, NULL, 0},
 };
 
@@ -199,7 +200,8 @@ static int check_status(const tidymail_check *check)
 }
 
 static int check_walk(const struct cli_args *args, const char *url,
-                      const tidymail_check_options *options, struct cli_failure *failure)
+                      const tidymail_check_options *options, struct cli_watch *watch,
+                      struct cli_failure *failure)
 {
     tidymail_check *check = tidymail_check_run(url, options);
     if (options->progress != NULL) {
@@ -214,15 +216,14 @@ static int check_walk(const struct cli_args *args, const char *url,
     } else if (check_print_json(check) != 0) {
         fprintf(stderr, "tidymail check: the result could not be written\n");
     }
-    if (args_has(args, "trace")) {
-        fputs(tidymail_report_transcript(tidymail_check_report(check)), stderr);
-    }
+    watch_report(watch, tidymail_check_report(check), 1);
     tidymail_check_free(check);
     return status;
 }
 
 /* Collects the values of the options that may be given several times, and walks. */
-static int check_with(const struct cli_args *args, const char *url, struct cli_failure *failure)
+static int check_with(const struct cli_args *args, const char *url, struct cli_watch *watch,
+                      struct cli_failure *failure)
 {
     const char *size = args_get(args, "size");
     const char **to = calloc(args->count + 1, sizeof(*to));
@@ -243,18 +244,31 @@ static int check_with(const struct cli_args *args, const char *url, struct cli_f
     options.domain = args_get(args, "domain");
     options.selectors = selectors;
     options.transport = &transport;
-    options.progress = isatty(STDERR_FILENO) && !args_has(args, "json") ? check_progress : NULL;
+    int on_terminal = isatty(STDERR_FILENO) && watch->trace != stderr && watch->json != stderr;
+    options.progress = on_terminal && !args_has(args, "json") ? check_progress : NULL;
+    watch_apply(watch, &transport);
     transport.user = args_get(args, "user");
     transport.password = args_get(args, "password");
     if (to == NULL || selectors == NULL) {
         failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
     } else if (transport_options_collect(args, &transport, failure) == 0) {
-        status = check_walk(args, url, &options, failure);
+        status = check_walk(args, url, &options, watch, failure);
     }
     transport_options_free(&transport);
     free(to);
     free(selectors);
     return failure->status != 0 ? failure->status : status;
+}
+
+static int check_watched(const struct cli_args *args, const char *url, struct cli_failure *failure)
+{
+    struct cli_watch watch;
+    if (watch_open(&watch, args, failure) != 0) {
+        return failure->status;
+    }
+    int status = check_with(args, url, &watch, failure);
+    watch_close(&watch);
+    return status;
 }
 
 static int check_run(const struct cli_args *args, struct cli_failure *failure)
@@ -266,7 +280,7 @@ static int check_run(const struct cli_args *args, struct cli_failure *failure)
         return failure_usage(failure, "--selector needs --domain");
     }
     if (url == NULL && args_has(args, "domain")) {
-        return check_with(args, NULL, failure);
+        return check_watched(args, NULL, failure);
     }
     if (url == NULL || url[0] == '\0') {
         failure_usage(failure, "no URL: none is given, and TIDYMAIL_URL is not set");
@@ -281,7 +295,7 @@ static int check_run(const struct cli_args *args, struct cli_failure *failure)
                          strlen(size) > 15 || !args_has(args, "to"))) {
         return failure_usage(failure, "--size is a number of bytes, and needs --to");
     }
-    return check_with(args, url, failure);
+    return check_watched(args, url, failure);
 }
 
 const struct cli_command command_check = {

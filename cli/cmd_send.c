@@ -1,10 +1,7 @@
 /* cmd_send.c: tidymail send. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <tidymail/tidymail.h>
 
@@ -16,13 +13,14 @@
 #include "send_options.h"
 #include "service_options.h"
 #include "transport_options.h"
+#include "watch.h"
 
 const struct cli_option send_where[] = {
     {"url", "URL", "where to; else the environment's TIDYMAIL_URL", 0},
     {"user", "U", "instead of the URL's user and password", 0},
     {"password", "P", "its password (others on this machine can see it)", 0},
     {"json", NULL, "the result as one JSON object", 0},
-    {"trace", "FILE", "the session, live, on standard error or into FILE", CLI_OPTIONAL},
+    WATCH_OPTIONS,
     {NULL, NULL, NULL, 0},
 };
 
@@ -35,36 +33,6 @@ static const struct cli_option_group send_groups[] = {
     {"Options of the URL, as --NAME VALUE; they beat the URL's", transport_option_names, 1},
     {NULL, NULL, 0},
 };
-
-static void send_trace_line(void *context, int level, const char *line)
-{
-    (void)level;
-    FILE *stream = context;
-    fprintf(stream, "%s\n", line);
-    fflush(stream);
-}
-
-/* NULL without --trace, and with the failure where the file cannot be made. */
-static FILE *send_open_trace(const struct cli_args *args, struct cli_failure *failure)
-{
-    if (!args_has(args, "trace")) {
-        return NULL;
-    }
-    const char *path = args_get(args, "trace");
-    if (path == NULL) {
-        return stderr;
-    }
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-    FILE *stream = file >= 0 ? fdopen(file, "w") : NULL;
-    if (stream == NULL) {
-        failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "cannot write %s: %s", path,
-                    strerror(errno));
-        if (file >= 0) {
-            close(file);
-        }
-    }
-    return stream;
-}
 
 static const char *send_url(const struct cli_args *args, struct cli_failure *failure)
 {
@@ -81,7 +49,8 @@ static const char *send_url(const struct cli_args *args, struct cli_failure *fai
 }
 
 static int send_message(const struct cli_args *args, const char *url,
-                        const tidymail_transport_options *options, tidymail_message *message)
+                        const tidymail_transport_options *options, tidymail_message *message,
+                        struct cli_watch *watch)
 {
     tidymail_transport *transport = tidymail_transport_open(url, options);
     tidymail_report *report = tidymail_send(transport, message);
@@ -93,28 +62,25 @@ static int send_message(const struct cli_args *args, const char *url,
     } else if (output_json_report(report) != 0) {
         fprintf(stderr, "tidymail send: the result could not be written\n");
     }
+    watch_report(watch, report, 0);
     tidymail_report_free(report);
     tidymail_transport_close(transport); /* its QUIT may be traced */
     return status;
 }
 
-/* Everything but the trace file, which is open. */
-static int send_with_trace(const struct cli_args *args, const char *url, FILE *trace,
-                           struct cli_failure *failure)
+static int send_watched(const struct cli_args *args, const char *url, struct cli_watch *watch,
+                        struct cli_failure *failure)
 {
     tidymail_transport_options options = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
     options.user = args_get(args, "user");
     options.password = args_get(args, "password");
-    if (trace != NULL) {
-        options.log = send_trace_line;
-        options.log_context = trace;
-    }
+    watch_apply(watch, &options);
     int status = 0;
     tidymail_message *message = tidymail_message_new();
     if (transport_options_collect(args, &options, failure) == 0 &&
         message_options_apply(args, message, failure) == 0 &&
         envelope_options_apply(args, message, failure) == 0) {
-        status = send_message(args, url, &options, message);
+        status = send_message(args, url, &options, message, watch);
     }
     tidymail_message_free(message);
     transport_options_free(&options);
@@ -127,14 +93,12 @@ static int send_run(const struct cli_args *args, struct cli_failure *failure)
     if (url == NULL || message_options_check(args, 1, failure) != 0) {
         return failure->status;
     }
-    FILE *trace = send_open_trace(args, failure);
-    if (failure->status != 0) {
+    struct cli_watch watch;
+    if (watch_open(&watch, args, failure) != 0) {
         return failure->status;
     }
-    int status = send_with_trace(args, url, trace, failure);
-    if (trace != NULL && trace != stderr) {
-        fclose(trace);
-    }
+    int status = send_watched(args, url, &watch, failure);
+    watch_close(&watch);
     return status;
 }
 

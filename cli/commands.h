@@ -9,5 +9,6 @@ extern const struct cli_command command_render;
 extern const struct cli_command command_serve;
 extern const struct cli_command command_providers;
 extern const struct cli_command command_check;
+extern const struct cli_command command_replay;
 
 #endif
