@@ -41,6 +41,15 @@ static void replay_line(void *context, const tidymail_smtp_trace *line)
     free(text);
 }
 
+static void replay_print(const tidymail_report *report)
+{
+    if (tidymail_report_error(report) == NULL && tidymail_report_recipient_count(report) == 0) {
+        printf("the login went well, and nothing was to be sent\n"); /* probe=login */
+    } else {
+        output_report(report);
+    }
+}
+
 static int replay_run(const struct cli_args *args, struct cli_failure *failure)
 {
     const char *path = args_get(args, "scenario");
@@ -65,7 +74,7 @@ static int replay_run(const struct cli_args *args, struct cli_failure *failure)
         status = failure->status;
     } else {
         if (!args_has(args, "json")) {
-            output_report(report);
+            replay_print(report);
             printf("%s\n", status == 0 ? "as expected" : "not as expected");
         } else if (output_json_report(report) != 0) {
             fprintf(stderr, "tidymail replay: the result could not be written\n");

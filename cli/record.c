@@ -4,9 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define RECORD_WAIT_MS 1000
+#define RECORD_SIZE_MAX 50000000                            /* of a message that a replay makes */
+#define RECORD_CHALLENGE "334 PDAucmVjb3JkZWRAZXhhbXBsZT4=" /* <0.recorded@example> */
 
 struct record_line {
     char kind; /* 'S', 'C'; '@': a directive, with its sign */
@@ -36,10 +37,14 @@ struct record {
     int clear;    /* went on in clear */
     int eight_bit;
     int utf8;
-    int probe;
+    int probe; /* 1: with recipients; 2: the login alone */
     int pipelining_offered;
     int mail_answered; /* before RCPT was said */
     int one_by_one;
+    int other_challenge;  /* a challenge was left out, and another stands there */
+    long long size_limit; /* of EHLO; 0: none */
+    int too_large;        /* the message was not even tried */
+    int implicit;         /* TLS at once, of which nothing came */
 };
 
 struct record *record_new(void)
@@ -93,9 +98,15 @@ static void record_set(struct record *record, char **to, const char *text, size_
     record->failed |= *to == NULL;
 }
 
+/* `word` is in capitals; the text may be as it likes. */
 static int record_begins(const char *text, const char *word)
 {
-    return strncasecmp(text, word, strlen(word)) == 0;
+    for (; *word != '\0'; text++, word++) {
+        if (*text != *word && (*text < 'a' || *text > 'z' || *text - 'a' + 'A' != *word)) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 /* A mechanism that was tried, by its name in lower case. */
@@ -173,6 +184,16 @@ static void record_path(struct record *record, const char *text)
     free(line);
 }
 
+/* The client could make nothing of a challenge that was left out: the one in its place is no base64
+ * either. */
+static void record_cancelled(struct record *record)
+{
+    struct record_line *line = &record->lines[record->count - 1];
+    if (record->count > 0 && strcmp(line->text, RECORD_CHALLENGE) == 0) {
+        record_set(record, &line->text, "334 ???", strlen("334 ???"));
+    }
+}
+
 static void record_sent(struct record *record, const tidymail_trace_event *event, const char *text)
 {
     int in_auth = event->phase == TIDYMAIL_PHASE_AUTH;
@@ -180,7 +201,10 @@ static void record_sent(struct record *record, const tidymail_trace_event *event
         record_auth(record, text);
     } else if (in_auth && !record_begins(text, "QUIT")) {
         if (record->scram == NULL) {
-            record_add_text(record, 'C', text[0] == '*' ? "\\*" + 1 : "*");
+            if (strcmp(text, "*") == 0 && record->other_challenge == 1) {
+                record_cancelled(record);
+            }
+            record_add_text(record, 'C', "*");
         }
     } else if (record_begins(text, "BDAT ")) {
         record->interim += strstr(text, " LAST") == NULL;
@@ -189,7 +213,11 @@ static void record_sent(struct record *record, const tidymail_trace_event *event
         }
         record->chunks = 1;
     } else if (event->phase == TIDYMAIL_PHASE_BODY) {
-        if (!record->chunks && text[0] == '[') {
+        /* a dot alone: a message that ends before it began, for DATA was accepted and nobody is left */
+        int whole = text[0] == '[';
+        int written =
+            record->count > 0 && strcmp(record->lines[record->count - 1].text, "<message>") == 0;
+        if (!record->chunks && (whole || !written)) {
             record_add_text(record, 'C', "<message>");
         }
     } else if (record_begins(text, "MAIL ") || record_begins(text, "RCPT ")) {
@@ -234,7 +262,8 @@ static void record_raw(struct record *record, const char *text, size_t length)
         memcpy(bytes, text, length);
         memcpy(bytes + length, "\r\n\0\0", 5);
         length += 2;
-        at = (size_t)(stpcpy(line, "@raw ") - line);
+        memcpy(line, "@raw ", strlen("@raw "));
+        at = strlen("@raw ");
         for (size_t i = 0; i < length; i += 3) {
             unsigned value = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
             line[at++] = digits[value >> 18];
@@ -266,11 +295,18 @@ static void record_received(struct record *record, const tidymail_trace_event *e
     if (strlen(text) >= 4 && strcmp(text + 4, hidden) == 0) {
         if (text[0] == '2') { /* SCRAM's last word came with the verdict */
             record_add_text(record, 'S', "235 authentication succeeded");
+        } else if (record->scram == NULL) {
+            record->other_challenge++;
+            record_add_text(record, 'S', RECORD_CHALLENGE);
         }
         return;
     }
     record->pipelining_offered |= event->phase == TIDYMAIL_PHASE_EHLO && strlen(text) > 4 &&
                                   record_begins(text + 4, "PIPELINING");
+    if (event->phase == TIDYMAIL_PHASE_EHLO && strlen(text) > 9 &&
+        record_begins(text + 4, "SIZE ")) {
+        record->size_limit = strtoll(text + 9, NULL, 10);
+    }
     record->mail_answered |= event->phase == TIDYMAIL_PHASE_MAIL && text[0] == '2' && last;
     if (record_is_odd(text, event->length)) {
         record_raw(record, text, event->length);
@@ -284,11 +320,13 @@ void record_event(struct record *record, const tidymail_trace_event *event)
     if (record->over || event->mark == TIDYMAIL_SMTP_MARK_NOTE) {
         return;
     }
-    char *text = strndup(event->text, event->length);
+    char *text = malloc(event->length + 1); /* it may hold a NUL */
     if (text == NULL) {
         record->failed = 1;
         return;
     }
+    memcpy(text, event->text, event->length);
+    text[event->length] = '\0';
     if (event->encrypted && !record->encrypted) {
         record->encrypted = 1;
         record_add_text(record, '@', "@tls");
@@ -334,7 +372,8 @@ static void record_ending(struct record *record, const tidymail_error *error)
         }
     }
     const char *message = tidymail_error_message(error);
-    if (tls) {
+    record->implicit = tidymail_error_phase(error) == TIDYMAIL_PHASE_TLS && !record->starttls;
+    if (tls && strstr(message, "closed the connection") == NULL) {
         record_add_text(record, '@', record_bad_tls(message));
     } else if (kind == TIDYMAIL_KIND_TIMEOUT) {
         record_add_text(record, '@', "@silence");
@@ -363,6 +402,11 @@ static void record_expect(struct record *record, const tidymail_report *report)
 {
     size_t size = 0;
     const tidymail_error *error = tidymail_report_error(report);
+    if (error == NULL && tidymail_report_recipient_count(report) == 0) {
+        record->end = strdup(""); /* a login that went well: no recipient, no outcome */
+        record->failed |= record->end == NULL;
+        return;
+    }
     FILE *out = open_memstream(&record->end, &size);
     if (out == NULL) {
         record->failed = 1;
@@ -407,7 +451,7 @@ void record_report(struct record *record, const tidymail_report *report, int pro
     int phase = tidymail_error_phase(error);
     int before = phase == TIDYMAIL_PHASE_PREPARE || phase == TIDYMAIL_PHASE_RESOLVE ||
                  phase == TIDYMAIL_PHASE_CONNECT;
-    record->probe = probe;
+    record->probe = !probe ? 0 : tidymail_report_recipient_count(report) > 0 ? 1 : 2;
     if (error != NULL && before) {
         return; /* no session: nothing to write */
     }
@@ -425,6 +469,9 @@ void record_report(struct record *record, const tidymail_report *report, int pro
         record_quoted(out, "to", tidymail_recipient_address(tidymail_report_recipient(report, i)));
     }
     record->failed |= fclose(out) != 0;
+    record->clear |= error != NULL && !record->encrypted &&
+                     (phase == TIDYMAIL_PHASE_AUTH || phase == TIDYMAIL_PHASE_MAIL);
+    record->too_large = error != NULL && tidymail_error_kind(error) == TIDYMAIL_KIND_MESSAGE;
     record->login_missing =
         error != NULL && tidymail_error_kind(error) == TIDYMAIL_KIND_AUTHENTICATION;
     if (error != NULL) {
@@ -447,6 +494,7 @@ static void record_client(const struct record *record, FILE *out)
     const char *words[] = {record->clear_login ? " cleartext-auth=allow" : "",
                            record->no_initial_response ? " initial-response=no" : "",
                            record->lmtp ? " lmtp=yes" : "",
+                           record->implicit ? " tls=implicit" : "",
                            record->chunks ? " chunking=yes" : "",
                            record->eight_bit ? " body=8bit" : "",
                            record->utf8 ? " smtputf8=yes" : "",
@@ -455,11 +503,14 @@ static void record_client(const struct record *record, FILE *out)
                                    (record->clear || record->clear_login)
                                ? " tls=none"
                                : "",
-                           !record->probe         ? ""
-                           : record->from != NULL ? " probe=yes"
-                                                  : " probe=login"};
+                           record->probe == 0   ? ""
+                           : record->probe == 1 ? " probe=yes"
+                                                : " probe=login"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         fputs(words[i], out);
+    }
+    if (record->too_large && record->size_limit > 0 && record->size_limit < RECORD_SIZE_MAX) {
+        fprintf(out, " size=%lld", record->size_limit + 1000);
     }
     fputc('\n', out);
 }
@@ -490,6 +541,9 @@ int record_write(const struct record *record, FILE *out)
                 "# The login was by %s, whose challenges are secrets and never the same twice: it\n"
                 "# is written down as one by PLAIN, with the same verdict.\n",
                 record->scram);
+    }
+    if (record->other_challenge) {
+        fprintf(out, "# The challenge of the login is not the server's, which says too much.\n");
     }
     for (size_t i = 0; i < record->count; i++) {
         record_write_line(record, &record->lines[i], out);
