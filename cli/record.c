@@ -213,11 +213,7 @@ static void record_sent(struct record *record, const tidymail_trace_event *event
         }
         record->chunks = 1;
     } else if (event->phase == TIDYMAIL_PHASE_BODY) {
-        /* a dot alone: a message that ends before it began, for DATA was accepted and nobody is left */
-        int whole = text[0] == '[';
-        int written =
-            record->count > 0 && strcmp(record->lines[record->count - 1].text, "<message>") == 0;
-        if (!record->chunks && (whole || !written)) {
+        if (!record->chunks && text[0] == '[') {
             record_add_text(record, 'C', "<message>");
         }
     } else if (record_begins(text, "MAIL ") || record_begins(text, "RCPT ")) {
@@ -287,6 +283,11 @@ static void record_received(struct record *record, const tidymail_trace_event *e
     if (event->ms - record->last_ms > RECORD_WAIT_MS && record->count > 0) {
         snprintf(wait, sizeof(wait), "@wait %lldms", (long long)(event->ms - record->last_ms));
         record_add_text(record, '@', wait);
+    }
+    const char *before = record->count > 0 ? record->lines[record->count - 1].text : "";
+    if (event->phase == TIDYMAIL_PHASE_FINAL && strncmp(before, "354", 3) == 0) {
+        record_add_text(record, '@', "@optional"); /* DATA for nobody: the lone dot is not traced */
+        record_add_text(record, 'C', "<message>");
     }
     if (record->interim > 0 && text[0] == '2') {
         record->interim -= last;
