@@ -26,7 +26,9 @@ static const struct cli_option check_options[] = {
     {"selector", "NAME", "with --domain: a DKIM selector whose key is looked at", CLI_MANY},
     {"size", "BYTES", "how large the message will be: refused now where it is too large", 0},
     {"json", NULL, "the result as one JSON object", 0},
-    WATCH_OPTIONS,
+    WATCH_TRACE,
+    WATCH_TRACE_JSON,
+    WATCH_RECORD,
     {NULL, NULL, NULL, 0},
 };
 

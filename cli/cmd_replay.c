@@ -92,7 +92,7 @@ static int replay_run(const struct cli_args *args, struct cli_failure *failure)
 const struct cli_command command_replay = {
     "replay",
     "[OPTION]... FILE.scn",
-    "Plays a scenario against tidymail's own engine, offline, and says what comes of it.",
+    "Plays a scenario against the engine, offline, and says what comes of it.",
     replay_groups,
     "Exit status: 0 as the scenario expects, 1 not so, 66 a scenario that cannot be played.\n"
     "Scenarios: docs/scenarios.md; tidymail send --record FILE.scn writes one.",

@@ -17,17 +17,25 @@
 
 const struct cli_option send_where[] = {
     {"url", "URL", "where to; else the environment's TIDYMAIL_URL", 0},
+    {"json", NULL, "the result as one JSON object", 0},
+    WATCH_TRACE,
+    {NULL, NULL, NULL, 0},
+};
+
+const struct cli_option send_where_more[] = {
     {"user", "U", "instead of the URL's user and password", 0},
     {"password", "P", "its password (others on this machine can see it)", 0},
-    {"json", NULL, "the result as one JSON object", 0},
-    WATCH_OPTIONS,
+    WATCH_TRACE_JSON,
+    WATCH_RECORD,
+    {"record-body", NULL, "with --record: the message too, as comments", 0},
     {NULL, NULL, NULL, 0},
 };
 
 static const struct cli_option_group send_groups[] = {
     {"Where, and what to show", send_where, 0},
     {"Message", message_options, 0},
-    {"More of it (--help=all says more, docs/messages.md too)", message_more_options, 1},
+    {"More of where and what to show (--help=all has a line for each)", send_where_more, 1},
+    {"More of the message (docs/messages.md)", message_more_options, 1},
     {"What to ask a mail server for", envelope_options, 1},
     {"What to ask a mail service for (tidymail providers)", service_options, 1},
     {"Options of the URL, as --NAME VALUE; they beat the URL's", transport_option_names, 1},
@@ -63,6 +71,9 @@ static int send_message(const struct cli_args *args, const char *url,
         fprintf(stderr, "tidymail send: the result could not be written\n");
     }
     watch_report(watch, report, 0);
+    if (args_has(args, "record-body")) {
+        watch_message(watch, message);
+    }
     tidymail_report_free(report);
     tidymail_transport_close(transport); /* its QUIT may be traced */
     return status;

@@ -22,6 +22,7 @@ struct record {
     char *from;       /* NULL: MAIL was not reached */
     char *end;        /* expect: lines, without the first word of each */
     char *title;
+    char *message; /* as comments; NULL: not wanted */
     int64_t last_ms;
     int encrypted; /* @tls is written */
     int over;      /* nothing can follow */
@@ -66,6 +67,7 @@ void record_free(struct record *record)
     free(record->from);
     free(record->end);
     free(record->title);
+    free(record->message);
     free(record);
 }
 
@@ -530,6 +532,34 @@ static void record_write_line(const struct record *record, const struct record_l
     }
 }
 
+void record_message(struct record *record, tidymail_message *message)
+{
+    char bytes[4096];
+    size_t size = 0;
+    int line_start = 1;
+    ptrdiff_t length = 0;
+    tidymail_source source;
+    FILE *out = open_memstream(&record->message, &size);
+    if (out == NULL || tidymail_message_open(message, &source) != TIDYMAIL_OK) {
+        record->failed |= out == NULL || fclose(out) != 0; /* it could be read once only */
+        return;
+    }
+    fputs("#\n# The message:\n#\n", out);
+    while ((length = source.read(source.context, bytes, sizeof(bytes))) > 0) {
+        for (ptrdiff_t i = 0; i < length; i++) {
+            if (bytes[i] == '\r' || bytes[i] == '\0') {
+                continue;
+            }
+            fputs(line_start ? "# " : "", out);
+            fputc(bytes[i], out);
+            line_start = bytes[i] == '\n';
+        }
+    }
+    fputs(line_start ? "" : "\n", out);
+    source.release(source.context);
+    record->failed |= fclose(out) != 0;
+}
+
 int record_write(const struct record *record, FILE *out)
 {
     if (record->failed || record->title == NULL || record->count == 0) {
@@ -550,5 +580,6 @@ int record_write(const struct record *record, FILE *out)
         record_write_line(record, &record->lines[i], out);
     }
     fputs(record->end, out);
+    fputs(record->message != NULL ? record->message : "", out);
     return ferror(out) ? -1 : 0;
 }

@@ -18,6 +18,8 @@ void record_free(struct record *record);
 void record_event(struct record *record, const tidymail_trace_event *event);
 /* What came of it; before the transport is closed, which says QUIT. `probe`: nothing was sent. */
 void record_report(struct record *record, const tidymail_report *report, int probe);
+/* The message, to stand in the file as comments. */
+void record_message(struct record *record, tidymail_message *message);
 /* 0; -1 where there was no session, or no memory. */
 int record_write(const struct record *record, FILE *out);
 

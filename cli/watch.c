@@ -135,6 +135,13 @@ void watch_report(struct cli_watch *watch, const tidymail_report *report, int pr
     }
 }
 
+void watch_message(struct cli_watch *watch, tidymail_message *message)
+{
+    if (watch->record != NULL) {
+        record_message(watch->record, message);
+    }
+}
+
 static void watch_end(FILE *stream)
 {
     if (stream != NULL && stream != stderr) {

@@ -7,9 +7,15 @@
 #include "args.h"
 #include "record.h"
 
-#define WATCH_OPTIONS                                                                              \
-    {"trace", "FILE", "the session, live, on standard error or into FILE", CLI_OPTIONAL},          \
-        {"trace-json", "FILE", "the same, one JSON object a line", CLI_OPTIONAL},                  \
+#define WATCH_TRACE                                                                                \
+    {                                                                                              \
+        "trace", "FILE", "the session, live, on standard error or into FILE", CLI_OPTIONAL         \
+    }
+#define WATCH_TRACE_JSON                                                                           \
+    {                                                                                              \
+        "trace-json", "FILE", "the same, one JSON object a line", CLI_OPTIONAL                     \
+    }
+#define WATCH_RECORD                                                                               \
     {                                                                                              \
         "record", "FILE.scn", "the session as a scenario, for tidymail replay", 0                  \
     }
@@ -28,6 +34,8 @@ int watch_open(struct cli_watch *watch, const struct cli_args *args, struct cli_
 void watch_apply(struct cli_watch *watch, tidymail_transport_options *options);
 /* What came of it, before the transport is closed. */
 void watch_report(struct cli_watch *watch, const tidymail_report *report, int probe);
+/* Adds the message to the recording, as comments. */
+void watch_message(struct cli_watch *watch, tidymail_message *message);
 /* Writes the recording, closes. Says on standard error where there was nothing to record. */
 void watch_close(struct cli_watch *watch);
 

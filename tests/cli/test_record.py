@@ -124,6 +124,14 @@ def test_faults_are_recorded(serve, tmp_path, rule, more):
         assert re.search(r"^@wait 12\d\dms$", path.read_text(), re.M)
 
 
+def test_the_message_is_recorded_where_that_is_asked_for(serve, tmp_path):
+    path = tmp_path / "body.scn"
+    done = send(serve().url, "--json", "--record", str(path), "--record-body")
+    text = path.read_text()
+    assert "\n# Subject: A test\n" in text and text.endswith("\n# Hello\n")
+    replayed(path, facts(done.json))
+
+
 def test_bdat_is_recorded(serve, tmp_path):
     path = tmp_path / "bdat.scn"
     done = send(serve().url, "--json", "--chunking", "yes", "--record", str(path))
