@@ -13,5 +13,6 @@ extern const struct cli_command command_check;
 extern const struct cli_command command_sendmail;
 int sendmail_main(int count, char **words);
 extern const struct cli_command command_shell;
+extern const struct cli_command command_replay;
 
 #endif
