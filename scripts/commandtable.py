@@ -19,6 +19,27 @@ def said(binary, *words):
     return done.stdout
 
 
+def help_of(binary, name):
+    """Of a command that reads its words in its own way there is only --help."""
+    try:
+        return said(binary, name, "--help=all")
+    except SystemExit:
+        return said(binary, name, "--help")
+
+
+def spellings(option):
+    """The option once for each of its names: "-a, --account NAME" is -a NAME and --account NAME."""
+    parts = option.form.split(", ")
+    if not option.name or len(parts) == 1:
+        return [option]
+    made = []
+    for part in parts:
+        name, _, value = part.partition(" ")
+        made.append(option._replace(name=name, value=value or option.form.rpartition(" ")[2], form=part)
+                    if " " in option.form.replace(", ", "") else option._replace(name=name, value="", form=part))
+    return made
+
+
 def option_of(line):
     form, _, text = line.strip().partition("  ")
     text = text.strip()
@@ -35,7 +56,7 @@ def option_of(line):
 
 
 def command_of(binary, name):
-    lines = said(binary, name, "--help=all").rstrip("\n").split("\n")
+    lines = help_of(binary, name).rstrip("\n").split("\n")
     synopsis = lines[0].removeprefix(f"usage: tidymail {name}").strip()
     position = 1
     while not lines[position].strip():
