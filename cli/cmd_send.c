@@ -66,7 +66,7 @@ static FILE *send_open_trace(const struct cli_args *args, struct cli_failure *fa
     return stream;
 }
 
-static const char *send_url(const struct cli_args *args, struct cli_failure *failure)
+const char *send_url(const struct cli_args *args, struct cli_failure *failure)
 {
     const char *url = args_get(args, "url");
     if (url == NULL) {

@@ -9,8 +9,9 @@
 #include "near.h"
 #include "output.h"
 
-static const struct cli_command *const main_commands[] = {
-    &command_send, &command_render, &command_check, &command_serve, &command_providers};
+static const struct cli_command *const main_commands[] = {&command_send,   &command_bulk,
+                                                          &command_render, &command_check,
+                                                          &command_serve,  &command_providers};
 
 #define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))
 
