@@ -6,6 +6,7 @@
 
 extern const struct cli_command command_send;
 extern const struct cli_command command_render;
+extern const struct cli_command command_bulk;
 extern const struct cli_command command_serve;
 extern const struct cli_command command_providers;
 extern const struct cli_command command_check;

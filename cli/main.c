@@ -10,7 +10,7 @@
 #include "output.h"
 
 static const struct cli_command *const main_commands[] = {
-    &command_send,  &command_render, &command_check,     &command_shell,
+    &command_send,  &command_bulk,   &command_render,    &command_check,    &command_shell,
     &command_serve, &command_replay, &command_providers, &command_sendmail,
 };
 
