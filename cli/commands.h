@@ -10,5 +10,9 @@ extern const struct cli_command command_serve;
 extern const struct cli_command command_providers;
 extern const struct cli_command command_check;
 extern const struct cli_command command_replay;
+/* It reads its arguments by itself. */
+extern const struct cli_command command_sendmail;
+int sendmail_main(int count, char **words);
+extern const struct cli_command command_shell;
 
 #endif

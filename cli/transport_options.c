@@ -31,6 +31,11 @@ const struct cli_option transport_option_names[] = {
     {"region", "NAME", "the region of a mail service", CLI_LAST},
     {"endpoint", "URL", "another server in place of a mail service's own", CLI_LAST},
     {"unsupported", "VALUE", "drop: leave out what the service cannot do", CLI_LAST},
+    {"redirect", "ADDRESS", "all mail goes to this address (staging)", CLI_LAST},
+    {"allow", "LIST", "addresses and domains that may get mail; others get none", CLI_LAST},
+    {"rest", "SECONDS", "how long a transport of failover() rests when it failed", CLI_LAST},
+    {"args", "WORDS", "more arguments for the program of sendmail:", CLI_LAST},
+    {"eol", "VALUE", "crlf: line ends for the program of sendmail:", CLI_LAST},
     {"transcript", "VALUE", "yes: keep it for a sent message too", CLI_LAST},
     {NULL, NULL, NULL, 0},
 };

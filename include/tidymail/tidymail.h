@@ -4,6 +4,7 @@
 
 #include <tidymail/address.h>
 #include <tidymail/check.h>
+#include <tidymail/config.h>
 #include <tidymail/dkim.h>
 #include <tidymail/error.h>
 #include <tidymail/message.h>
@@ -11,6 +12,7 @@
 #include <tidymail/provider.h>
 #include <tidymail/report.h>
 #include <tidymail/service.h>
+#include <tidymail/session.h>
 #include <tidymail/smtp.h>
 #include <tidymail/source.h>
 #include <tidymail/transport.h>

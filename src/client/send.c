@@ -12,8 +12,16 @@
 #include "client/hint.h"
 #include "client/prepare.h"
 #include "client/trace.h"
-#include "client/wishes.h"
 #include "transport/transport_impl.h"
+
+/* A member of a group, with its own secret. */
+static void send_deliver(tidymail_transport *transport, struct tdm_job *job)
+{
+    if (tdm_credentials_load(transport, &job->report->error) == TIDYMAIL_OK) {
+        tdm_transport_send(transport, job);
+        tdm_credentials_after(transport, &job->report->error);
+    }
+}
 
 tidymail_transport *tidymail_transport_open(const char *url,
                                             const tidymail_transport_options *options)
@@ -44,6 +52,7 @@ tidymail_transport *tidymail_transport_open_with(const char *url,
     transport->client = transcript;
     transport->trace.line = tdm_transcript_line;
     transport->trace.context = transcript;
+    transport->deliver = send_deliver;
     tdm_text_set(&transport->allocator, &transport->keylog, tdm_edge_keylog());
     return transport;
 }
@@ -101,8 +110,7 @@ static void send_fill_wishes(const struct tdm_wishes *wishes, tidymail_smtp_enve
 
 /* Fills what the transport needs to know; TIDYMAIL_OK or the kind of the error in the report. */
 static int send_fill_job(tidymail_transport *transport, tidymail_message *message,
-                         tidymail_report *report, struct tdm_forms *forms,
-                         struct tdm_fronted *fronted, struct tdm_job *job)
+                         tidymail_report *report, struct tdm_forms *forms, struct tdm_job *job)
 {
     struct tidymail_error *error = &report->error;
     if (transport->error.kind != TIDYMAIL_OK) {
@@ -113,8 +121,7 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
         tdm_error_copy(error, tidymail_message_error(message));
         return error->kind;
     }
-    if (tdm_wishes_prepare(transport, message, report, fronted) != TIDYMAIL_OK ||
-        tdm_credentials_load(transport, error) != TIDYMAIL_OK) {
+    if (tdm_credentials_load(transport, error) != TIDYMAIL_OK) {
         return error->kind;
     }
     /* forms would read a source that can be read once, and a service reads it too */
@@ -123,7 +130,6 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
         tdm_error_copy(error, tidymail_message_error(message));
         return error->kind;
     }
-    tdm_wishes_front(fronted, &job->source);
     job->report = report;
     job->message = message;
     job->open_raw = tdm_open_signed;
@@ -160,13 +166,11 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
     }
     tdm_text_set(&report->allocator, &report->transport, transport->url.scheme);
     struct tdm_forms forms;
-    struct tdm_fronted fronted;
     struct tdm_job job;
-    memset(&fronted, 0, sizeof(fronted));
     memset(&job, 0, sizeof(job));
     job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
-    if (send_fill_job(transport, message, report, &forms, &fronted, &job) == TIDYMAIL_OK) {
-        transport->ops->send(transport, &job);
+    if (send_fill_job(transport, message, report, &forms, &job) == TIDYMAIL_OK) {
+        tdm_transport_send(transport, &job);
         tdm_hint_add(&report->error);
         tdm_credentials_after(transport, &report->error);
     }
@@ -174,7 +178,6 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
     if (job.source.release != NULL) {
         job.source.release(job.source.context);
     }
-    tdm_wishes_clear_front(&fronted);
     send_log_result(transport, report);
     if (report->outcome != TIDYMAIL_SENT || transport->options.transcript) {
         tdm_text_set(&report->allocator, &report->transcript, tdm_buf_text(&transcript->lines));

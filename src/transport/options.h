@@ -37,6 +37,11 @@ struct tdm_options {
     char *endpoint;
     int drop_unsupported;
     int transcript;
+    char *redirect; /* once the transport is open: as in an envelope */
+    char *allow;    /* once the transport is open: as in envelopes, commas between */
+    int64_t rest_ms;
+    char *args;
+    int eol_crlf;
 };
 
 /* All defaults. */

@@ -12,7 +12,8 @@
 
 /* Options of a conversation in SMTP. */
 static const char *const rest_useless[] = {
-    "tls", "auth", "initial-response", "pipelining", "chunking", "partial", "helo", NULL};
+    "tls", "auth", "initial-response", "pipelining", "chunking", "partial", "helo", "rest", "args",
+    "eol", NULL};
 
 static const struct tdm_provider *rest_provider(const tidymail_transport *transport)
 {

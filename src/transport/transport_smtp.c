@@ -9,6 +9,7 @@
 #include "transport/open_parts.h"
 #include "transport/presets.h"
 #include "transport/smtp_own.h"
+#include "transport/wishes.h"
 #include "util/base64.h"
 
 #define DEFAULT_TIMEOUT_MS ((int64_t)1800 * 1000)
@@ -215,7 +216,10 @@ static void smtp_run_job(struct tdm_smtp_own *own, struct tdm_job *job, int64_t 
     }
 }
 
-static void smtp_send(tidymail_transport *transport, struct tdm_job *job)
+static const struct tdm_capabilities smtp_capabilities = {.name = "an SMTP server",
+                                                          .can = TDM_CAN_PLAIN};
+
+static void smtp_send_job(tidymail_transport *transport, struct tdm_job *job)
 {
     struct tdm_smtp_own *own = transport->impl;
     int64_t deadline_ms = tdm_smtp_send_deadline(transport->clock.now_ms(),
@@ -242,6 +246,18 @@ static void smtp_send(tidymail_transport *transport, struct tdm_job *job)
     } else if (!tidymail_smtp_usable(own->engine)) {
         smtp_drop_link(own);
     }
+}
+
+static void smtp_send(tidymail_transport *transport, struct tdm_job *job)
+{
+    struct tdm_fronted fronted;
+    if (tdm_wishes_begin(transport, &smtp_capabilities, job, &fronted) == TIDYMAIL_OK) {
+        smtp_send_job(transport, job);
+    } else {
+        tdm_report_decide(job->report);
+        job->done = 1;
+    }
+    tdm_wishes_end(job, &fronted);
 }
 
 static void smtp_close(tidymail_transport *transport)
@@ -278,19 +294,11 @@ static int lmtp_open(tidymail_transport *transport)
     return tdm_smtp_open(transport, 1, 0);
 }
 
-/* The protocol knows messages; what services do beside that, it has no words for. */
-static const struct tdm_capabilities smtp_capabilities = {
-    .name = "an SMTP server",
-    .can = ~(unsigned)(TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
-                       TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY | TDM_CAN_SANDBOX),
-};
-
 const struct tdm_transport_ops tdm_transport_smtp = {
     .scheme = "smtp",
     .open = smtp_open,
     .send = smtp_send,
     .close = smtp_close,
-    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_smtps = {
@@ -298,7 +306,6 @@ const struct tdm_transport_ops tdm_transport_smtps = {
     .open = smtps_open,
     .send = smtp_send,
     .close = smtp_close,
-    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_lmtp = {
@@ -306,7 +313,6 @@ const struct tdm_transport_ops tdm_transport_lmtp = {
     .open = lmtp_open,
     .send = smtp_send,
     .close = smtp_close,
-    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_lmtp_unix = {
@@ -314,7 +320,6 @@ const struct tdm_transport_ops tdm_transport_lmtp_unix = {
     .open = lmtp_open,
     .send = smtp_send,
     .close = smtp_close,
-    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
     .is_unix = 1,
 };
