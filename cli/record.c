@@ -26,6 +26,7 @@ struct record {
     int64_t last_ms;
     int encrypted; /* @tls is written */
     int over;      /* nothing can follow */
+    int http;      /* a service's API: no session */
     int failed;
     int no_initial_response;
     int clear_login;
@@ -320,6 +321,8 @@ static void record_received(struct record *record, const tidymail_trace_event *e
 
 void record_event(struct record *record, const tidymail_trace_event *event)
 {
+    record->http |=
+        event->phase == TIDYMAIL_PHASE_REQUEST || event->phase == TIDYMAIL_PHASE_RESPONSE;
     if (record->over || event->mark == TIDYMAIL_SMTP_MARK_NOTE) {
         return;
     }
@@ -562,7 +565,7 @@ void record_message(struct record *record, tidymail_message *message)
 
 int record_write(const struct record *record, FILE *out)
 {
-    if (record->failed || record->title == NULL || record->count == 0) {
+    if (record->failed || record->http || record->title == NULL || record->count == 0) {
         return -1;
     }
     fputs(record->title, out);

@@ -153,7 +153,7 @@ void watch_close(struct cli_watch *watch)
 {
     if (watch->recording != NULL && watch->record != NULL &&
         record_write(watch->record, watch->recording) != 0) {
-        fprintf(stderr, "nothing was recorded into %s: there was no session\n", watch->path);
+        fprintf(stderr, "nothing was recorded into %s: there was no SMTP session\n", watch->path);
     }
     record_free(watch->record);
     watch_end(watch->trace);

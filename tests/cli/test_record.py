@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from command import send, tidymail
+from command import Server, send, tidymail
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 STORIES = sorted(path.relative_to(SCENARIOS).as_posix() for path in SCENARIOS.glob("*/*.scn"))
@@ -165,6 +165,16 @@ def test_without_a_session_nothing_is_recorded(tmp_path):
     path = tmp_path / "none.scn"
     done = send("smtp://127.0.0.1:1?tls=none", "--record", str(path))
     assert done.status == 75 and "nothing was recorded" in done.err
+    assert path.read_text() == ""
+
+
+def test_http_is_not_recorded(tmp_path):
+    path = tmp_path / "none.scn"
+    server = Server("--api")
+    url = server.process.stdout.readline().decode().strip()
+    done = send(url, "--record", str(path))
+    server.end()
+    assert done.status == 0 and "nothing was recorded" in done.err, done.err
     assert path.read_text() == ""
 
 
