@@ -51,10 +51,21 @@ static void helpers_ehlo(struct shell *shell, const char *argument)
     }
 }
 
+/* STARTTLS was sent raw, and its 220 came: the handshake is waited for. */
+static int helpers_awaits_tls(const struct shell *shell)
+{
+    size_t last = shell->event_count;
+    while (last > 0 && shell->events[last - 1].type != SHELL_SENT) {
+        last--;
+    }
+    return tidymail_session_code(shell->session) == 220 && last > 0 &&
+           shell->events[last - 1].phase == TIDYMAIL_PHASE_STARTTLS;
+}
+
 static void helpers_starttls(struct shell *shell, const char *argument)
 {
     (void)argument;
-    if (tidymail_session_code(shell->session) == 220 || helpers_need_ehlo(shell)) {
+    if (helpers_awaits_tls(shell) || helpers_need_ehlo(shell)) {
         shell_result(shell, tidymail_session_start_tls(shell->session));
     }
 }
