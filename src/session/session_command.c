@@ -32,6 +32,7 @@ static void command_note_verb(tidymail_session *session, const char *line, size_
         word_length--;
     }
     session->verb = TDM_VERB_OTHER;
+    session->tls_awaited = 0;
     for (size_t i = 0; i < sizeof(command_rows) / sizeof(command_rows[0]); i++) {
         if (tdm_equal_nocase_n(word, word_length, command_rows[i].word)) {
             session->verb = command_rows[i].verb;

@@ -419,6 +419,7 @@ static void starttls_sent_raw_waits_for_the_handshake(void **state)
     is_ok(&talk, tidymail_session_ehlo(talk.session, NULL));
     is_ok(&talk, tidymail_session_send_raw(talk.session, "STARTTLS\r\n", 10));
     answers(&talk, 220);
+    assert_int_equal(tidymail_session_read(talk.session, 0), TIDYMAIL_KIND_TIMEOUT);
     is_ok(&talk, tidymail_session_start_tls(talk.session));
     says(&talk, "EHLO me", 250);
     assert_true(tidymail_session_encrypted(talk.session));
