@@ -150,6 +150,19 @@ def test_usage(words, status):
     assert tidymail("shell", *words).status == status
 
 
+def test_recorded_at_the_end(serve, tmp_path):
+    path = tmp_path / "recorded.scn"
+    assert shell(server(serve).url, "NOOP", words=("--record", str(path))).status == 0
+    assert path.read_text().endswith("C: NOOP\nS: 250 2.0.0 ok\nC: QUIT\nS: 221 2.0.0 bye\n")
+    assert shell(server(serve).url, words=("--record", "/no/such/folder/x")).status == 71
+
+
+def test_a_flood_does_not_lock_the_script_out(scenario):
+    one = scenario("@repeat 5000", "S: 220 hi", "C: NOOP", "S: 250 seen", "@silence")
+    done = shell(one.url, "NOOP")
+    assert "-> NOOP" in done.out.splitlines() and done.status == 0
+
+
 def test_nobody_there():
     done = tidymail("shell", "smtp://127.0.0.1:1")
     assert done.status == 75 and "connection refused" in done.out

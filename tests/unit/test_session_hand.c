@@ -442,6 +442,27 @@ static void tls_at_once(void **state)
     talk_close(&talk);
 }
 
+static void lmtp_answers_for_each_recipient(void **state)
+{
+    struct talk talk;
+    tidymail_devserver_options options = TIDYMAIL_DEVSERVER_OPTIONS_INIT;
+    (void)state;
+    options.lmtp = 1;
+    options.no_tls = 1;
+    talk.server = start(&options);
+    talk_open_url(&talk, tidymail_devserver_url(talk.server), NULL);
+    connects(&talk);
+    is_ok(&talk, tidymail_session_ehlo(talk.session, NULL));
+    has(tdm_buf_text(&talk.seen), "-> LHLO ");
+    says(&talk, "MAIL FROM:<a@example.com>", 250);
+    says(&talk, "RCPT TO:<b@example.org>", 250);
+    says(&talk, "RCPT TO:<c@example.org>", 250);
+    is_ok(&talk, sends(&talk, "Subject: x\n\nx\n"));
+    answers(&talk, 250); /* the second recipient's (RFC 2033 4.2) */
+    assert_int_equal(tidymail_session_read(talk.session, 20), TIDYMAIL_KIND_TIMEOUT);
+    talk_close(&talk);
+}
+
 static void a_lost_answer_may_mean_delivered(void **state)
 {
     static const char lines[] =
@@ -513,6 +534,8 @@ static void bad_urls_stick(void **state)
         {"smtp://", TIDYMAIL_KIND_CONFIGURATION},
         {"file:///tmp", TIDYMAIL_KIND_CONFIGURATION},
         {"mailgun://K@d", TIDYMAIL_KIND_CONFIGURATION},
+        {"failover(smtp://a.invalid smtp://b.invalid)", TIDYMAIL_KIND_CONFIGURATION},
+        {"lmtp+unix:///no/such/socket", TIDYMAIL_KIND_CONNECTION},
         {"smtp://127.0.0.1:1?connect-timeout=5", TIDYMAIL_KIND_CONNECTION},
     };
     (void)state;
@@ -653,6 +676,7 @@ int main(void)
         cmocka_unit_test(tls_that_fails),
         cmocka_unit_test(starttls_sent_raw_waits_for_the_handshake),
         cmocka_unit_test(tls_at_once),
+        cmocka_unit_test(lmtp_answers_for_each_recipient),
         cmocka_unit_test(a_lost_answer_may_mean_delivered),
         cmocka_unit_test(half_a_message_is_none),
         cmocka_unit_test(lines_are_one_line),
