@@ -9,6 +9,18 @@ TIDYMAIL_BEGIN_DECLS
 
 typedef struct tidymail_transport tidymail_transport;
 
+/* One event of a session, as it happens. `text` is bytes as sent or received, without the line end and
+ * not escaped; secrets and message bodies are left out of it ("AUTH PLAIN [credentials hidden]",
+ * "[message, 123 bytes]"). Valid during the call. */
+typedef struct tidymail_trace_event {
+    int64_t ms;    /* since the send began */
+    int mark;      /* enum tidymail_smtp_mark: SENT, RECEIVED or NOTE */
+    int phase;     /* enum tidymail_phase */
+    int encrypted; /* 1 under TLS */
+    const char *text;
+    size_t length;
+} tidymail_trace_event;
+
 /*
  * What can be set beside the URL. Copied at the call; NULL and 0 mean "not set". `options` is an
  * array of `option_count` strings "name=value" with the names of the URL's query, not escaped;
@@ -23,17 +35,23 @@ typedef struct tidymail_transport_options {
     tidymail_log_callback log; /* gets the lines of the transcript; nothing is printed without it */
     void *log_context;
     int log_level; /* the most talkative level wanted (enum tidymail_log_level) */
+    /* Gets every event of a session, for programs: what `log` says, in its parts. Called as `log` is;
+     * may be NULL. */
+    void (*trace)(void *context, const tidymail_trace_event *event);
+    void *trace_context;
 } tidymail_transport_options;
 
 #define TIDYMAIL_TRANSPORT_OPTIONS_INIT                                                            \
     {                                                                                              \
-        sizeof(tidymail_transport_options), 0, 0, 0, 0, 0, 0, TIDYMAIL_LOG_DEBUG                   \
+        sizeof(tidymail_transport_options), 0, 0, 0, 0, 0, 0, TIDYMAIL_LOG_DEBUG, 0, 0             \
     }
 
-/* Opens a transport: smtp://, smtps://, lmtp://, lmtp+unix:///path, memory:, file:///dir. Nothing is
- * connected yet. Where the environment has SSLKEYLOGFILE the keys of TLS sessions are appended to
- * that file. Never prints, never fails visibly: a bad URL or option sticks, and every send reports
- * it. NULL only when out of memory. `url` may be NULL ("no URL given" sticks). */
+/* Opens a transport: smtp://, smtps://, lmtp://, lmtp+unix:///path, memory:, file:///dir, sendmail:, a
+ * mail service (mailgun://KEY@DOMAIN) or its SMTP server (sendgrid+smtp://KEY@), failover(URL URL ...),
+ * roundrobin(URL URL ...); docs/urls.md has all. Nothing is connected yet. Where the environment has
+ * SSLKEYLOGFILE the keys of TLS sessions are appended to that file. Never prints, never fails visibly:
+ * a bad URL or option sticks, and every send reports it. NULL only when out of memory. `url` may be
+ * NULL ("no URL given" sticks). */
 TIDYMAIL_API tidymail_transport *tidymail_transport_open(const char *url,
                                                          const tidymail_transport_options *options);
 /* The same with an allocator of the caller's (copied; NULL: the C library's). */

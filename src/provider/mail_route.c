@@ -145,7 +145,6 @@ static void route_drop_recipients(struct tdm_buf *out, size_t start)
     }
     memmove(out->data + to, out->data + from, out->length - from);
     out->length -= from - to;
-    out->data[out->length] = '\0';
 }
 
 /* Those of the route as the header names them; a message whose header names none of them (ready-made,
@@ -156,12 +155,16 @@ static void route_add_recipients(const struct tdm_mail *mail, struct tdm_buf *ou
     tdm_header_add_mailboxes(out, "To", mail->to);
     tdm_header_add_mailboxes(out, "Cc", mail->cc);
     tdm_header_add_mailboxes(out, "Bcc", mail->bcc);
+    struct tdm_buf list;
+    tdm_buf_init(&list, &out->allocator, out->max);
     for (size_t i = 0; named == 0 && i < mail->recipient_count; i++) {
-        struct tdm_mailbox mailbox = {NULL, NULL, 0, NULL, 0};
-        memcpy(&mailbox.spec, &mail->recipients[i], sizeof(mailbox.spec));
-        struct tdm_mailbox_list one = {&mailbox, 1, 1};
-        tdm_header_add_mailboxes(out, "Bcc", &one);
+        tdm_buf_addf(&list, "%s%s", i > 0 ? ", " : "", mail->recipients[i]);
     }
+    if (list.length > 0) {
+        tdm_header_add_words(out, "Bcc", tdm_buf_text(&list));
+    }
+    out->failed |= list.failed;
+    tdm_buf_clear(&list);
 }
 
 int tdm_mail_route_raw(const struct tdm_mail *mail, int by_header, size_t start,
@@ -182,6 +185,9 @@ int tdm_mail_route_raw(const struct tdm_mail *mail, int by_header, size_t start,
         memmove(out->data + start + front.length, out->data + start, out->length - start);
         memcpy(out->data + start, front.data, front.length);
         out->length += front.length;
+    }
+    if (!out->failed && tdm_buf_reserve(out, 1) == 0) {
+        out->data[out->length] = '\0';
     }
     int failed = front.failed || out->failed;
     tdm_buf_clear(&front);
