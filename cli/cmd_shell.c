@@ -1,4 +1,5 @@
 /* cmd_shell.c: tidymail shell: talk SMTP by hand. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@ static const struct cli_option shell_options[] = {
     {"starttls", NULL, "EHLO and STARTTLS first", 0},
     {"login", NULL, "log in first (without smtps:// and --starttls in clear: refused)", 0},
     {"time", NULL, "seconds before each line, as .time on", 0},
+    {"record", "FILE.scn", "at the end: the last connection as a scenario, as .save", 0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -79,6 +81,11 @@ static int shell_start(const struct cli_args *args, const char *url,
         shell.status = CLI_EXIT_SENT; /* a person has seen what there was to see */
     }
     tidymail_session_quit(shell.session);
+    const char *record = args_get(args, "record");
+    if (record != NULL && shell_record_save(&shell, record) != 0) {
+        failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "cannot write %s: %s", record,
+                    strerror(errno));
+    }
     tidymail_session_free(shell.session);
     shell_record_clear(&shell);
     return shell.status;

@@ -108,13 +108,14 @@ static int edit_getc(EditLine *line, wchar_t *key)
             *key = EDIT_CANCEL;
             return 1;
         }
-        if (shell_look(shell) > 0) {
+        struct pollfd two[2] = {{STDIN_FILENO, POLLIN, 0}, {-1, POLLIN, 0}};
+        int ready = poll(two, 1, 0); /* keys first: a server may talk without end */
+        if (ready == 0 && shell_look(shell) > 0) {
             *key = EDIT_REDRAW;
             return 1;
         }
-        struct pollfd two[2] = {{STDIN_FILENO, POLLIN, 0},
-                                {tidymail_session_fd(shell->session), POLLIN, 0}};
-        int ready = poll(two, 2, -1);
+        two[1].fd = tidymail_session_fd(shell->session);
+        ready = ready == 0 ? poll(two, 2, -1) : ready;
         if (ready > 0 && two[0].revents != 0) {
             int got = edit_read_key(shell->edit, key);
             if (got != 2) {

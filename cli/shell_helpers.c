@@ -51,10 +51,19 @@ static void helpers_ehlo(struct shell *shell, const char *argument)
     }
 }
 
+/* STARTTLS was sent raw, and its 220 came: the handshake is waited for. */
+static int helpers_awaits_tls(const struct shell *shell)
+{
+    const struct shell_event *last =
+        shell->event_count > 1 ? &shell->events[shell->event_count - 1] : NULL;
+    return last != NULL && last->type == SHELL_RECEIVED && last[-1].type == SHELL_SENT &&
+           last[-1].phase == TIDYMAIL_PHASE_STARTTLS && strncmp(last->text, "220", 3) == 0;
+}
+
 static void helpers_starttls(struct shell *shell, const char *argument)
 {
     (void)argument;
-    if (tidymail_session_code(shell->session) == 220 || helpers_need_ehlo(shell)) {
+    if (helpers_awaits_tls(shell) || helpers_need_ehlo(shell)) {
         shell_result(shell, tidymail_session_start_tls(shell->session));
     }
 }

@@ -6,6 +6,8 @@
 #include "exit_code.h"
 #include "shell.h"
 
+#define RUN_LOOK_MAX 100
+
 /* Equal to an upper-case word but for case. */
 static int run_is_word(const char *text, size_t length, const char *word)
 {
@@ -45,7 +47,8 @@ void shell_await(struct shell *shell)
 int shell_look(struct shell *shell)
 {
     int shown = 0;
-    while (tidymail_session_fd(shell->session) >= 0) {
+    /* not all of a flood at once: somebody may want to type */
+    while (tidymail_session_fd(shell->session) >= 0 && shown < RUN_LOOK_MAX) {
         int kind = tidymail_session_read(shell->session, 0);
         if (kind == TIDYMAIL_KIND_TIMEOUT) {
             break;

@@ -113,6 +113,7 @@ void tdm_session_cut(tidymail_session *session)
     }
     session->mode = TIDYMAIL_SESSION_CLOSED;
     session->broken = 0;
+    session->tls_awaited = 0;
     session->final_sent = 0;
     session->has_ehlo = 0;
     session->hides_challenges = 0;
@@ -358,7 +359,7 @@ int tidymail_session_start_tls(tidymail_session *session)
     if (session == NULL) {
         return TIDYMAIL_KIND_LOCAL;
     }
-    int asked = session->verb == TDM_VERB_STARTTLS && session->code == 220;
+    int asked = session->tls_awaited;
     int kind;
     tdm_session_begin(session);
     kind = session_can_tls(session);
@@ -376,6 +377,7 @@ int tidymail_session_start_tls(tidymail_session *session)
     if (kind == TIDYMAIL_OK) {
         kind = session_go_tls(session);
         session->verb = TDM_VERB_OTHER;
+        session->tls_awaited = 0;
         session->phase = kind == TIDYMAIL_OK ? TIDYMAIL_PHASE_EHLO : session->phase;
     }
     return kind;

@@ -32,6 +32,7 @@ static void command_note_verb(tidymail_session *session, const char *line, size_
         word_length--;
     }
     session->verb = TDM_VERB_OTHER;
+    session->tls_awaited = 0;
     for (size_t i = 0; i < sizeof(command_rows) / sizeof(command_rows[0]); i++) {
         if (tdm_equal_nocase_n(word, word_length, command_rows[i].word)) {
             session->verb = command_rows[i].verb;
@@ -40,32 +41,62 @@ static void command_note_verb(tidymail_session *session, const char *line, size_
     }
 }
 
+/* A word that may be the name of a mechanism (RFC 4422 3.1), not a password in its place. */
+static int command_is_mechanism(const char *word, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        int upper = word[i] >= 'A' && word[i] <= 'Z';
+        if (!upper && !tdm_is_digit(word[i]) && word[i] != '-' && word[i] != '_') {
+            return tdm_sasl_find(word, length) != NULL;
+        }
+    }
+    return length <= 20;
+}
+
 /* Where a line holds credentials, they begin here; its length: nowhere. */
-static size_t command_secret_at(const tidymail_session *session, const char *line, size_t length)
+static size_t command_secret_at(const char *line, size_t length, int is_response)
 {
     const char *word;
     size_t at = 0;
-    if (session->mode == TIDYMAIL_SESSION_AUTH) {
+    if (is_response) {
         return length == 1 && line[0] == '*' ? length : 0; /* RFC 4954 4: cancels */
     }
-    size_t first = tdm_next_word(line, length, &at, &word);
-    if (!tdm_equal_nocase_n(word, first, "AUTH") || tdm_next_word(line, length, &at, &word) == 0) {
+    size_t word_length = tdm_next_word(line, length, &at, &word);
+    if (!tdm_equal_nocase_n(word, word_length, "AUTH")) {
         return length;
+    }
+    word_length = tdm_next_word(line, length, &at, &word);
+    if (!command_is_mechanism(word, word_length)) {
+        return (size_t)(word - line);
     }
     return tdm_next_word(line, length, &at, &word) > 0 ? (size_t)(word - line) : length;
 }
 
-/* The line as a transcript may have it; what it hides must not come back in a reply either. */
-static int command_trace(tidymail_session *session, const char *line, size_t length)
+/* The bytes as a transcript may have them; what is hidden must not come back in a reply either. Bytes
+ * sent raw may be several lines, and those behind AUTH its responses. */
+static int command_trace(tidymail_session *session, const char *bytes, size_t length)
 {
     struct tdm_buf shown;
-    size_t secret = command_secret_at(session, line, length);
-    tdm_buf_init(&shown, &session->allocator, TDM_SESSION_LINE_MAX + 64);
-    tdm_buf_add(&shown, line, secret);
-    if (secret < length) {
-        tdm_buf_wipe(&session->secret);
-        tdm_buf_add(&session->secret, line + secret, length - secret);
-        tdm_buf_add_str(&shown, "[credentials hidden]");
+    int is_response = session->mode == TIDYMAIL_SESSION_AUTH;
+    tdm_buf_init(&shown, &session->allocator, length * 12 + 64);
+    for (size_t at = 0; at < length || at == 0;) {
+        const char *line = bytes + at;
+        const char *end = at < length ? memchr(line, '\n', length - at) : NULL;
+        size_t whole = end != NULL ? (size_t)(end - line) + 1 : length - at;
+        size_t text = whole;
+        while (text > 0 && (line[text - 1] == '\n' || line[text - 1] == '\r')) {
+            text--;
+        }
+        size_t secret = command_secret_at(line, text, is_response);
+        tdm_buf_add(&shown, line, secret);
+        if (secret < text) {
+            tdm_buf_wipe(&session->secret);
+            tdm_buf_add(&session->secret, line + secret, text - secret);
+            tdm_buf_add_str(&shown, "[credentials hidden]");
+        }
+        tdm_buf_add(&shown, line + text, whole - text);
+        is_response |= tdm_starts_nocase(line, text, "AUTH ");
+        at += whole > 0 ? whole : 1;
     }
     int failed = shown.failed || session->secret.failed;
     if (!failed) {

@@ -56,7 +56,8 @@ struct tidymail_session {
     enum tdm_session_verb verb; /* of the last command */
     int phase;
     int mode;
-    int final_sent; /* the end of the message was handed over, and nothing came since */
+    int tls_awaited; /* the 220 to STARTTLS came, and nothing was sent since */
+    int final_sent;  /* the end of the message was handed over, and nothing came since */
     int code;
     char enhanced[TDM_ENHANCED_MAX];
     struct tdm_buf text;

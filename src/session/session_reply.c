@@ -108,6 +108,7 @@ int tdm_session_take_reply(tidymail_session *session)
     tdm_session_hide(session, &session->text);
     reply_decode(session, reply);
     reply_change_mode(session, reply->code);
+    session->tls_awaited = session->verb == TDM_VERB_STARTTLS && reply->code == 220;
     int failed = session->text.failed || session->challenge.failed;
     if (session->verb == TDM_VERB_EHLO && reply->code == 250) {
         failed |= reply_keep_capabilities(session, reply) != 0;

@@ -75,9 +75,5 @@ void tdm_session_hide(const tidymail_session *session, struct tdm_buf *text)
     if (session->has_login && session->login.password != transport->password) {
         secret_hide_password(session, text, session->login.user, session->login.password);
     }
-    size_t length = session->secret.length;
-    while (length > 0 && session->secret.data[length - 1] <= ' ') { /* raw, with its line end */
-        length--;
-    }
-    secret_hide(text, tdm_buf_text(&session->secret), length);
+    secret_hide(text, tdm_buf_text(&session->secret), session->secret.length);
 }

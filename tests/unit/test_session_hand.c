@@ -419,6 +419,7 @@ static void starttls_sent_raw_waits_for_the_handshake(void **state)
     is_ok(&talk, tidymail_session_ehlo(talk.session, NULL));
     is_ok(&talk, tidymail_session_send_raw(talk.session, "STARTTLS\r\n", 10));
     answers(&talk, 220);
+    assert_int_equal(tidymail_session_read(talk.session, 0), TIDYMAIL_KIND_TIMEOUT);
     is_ok(&talk, tidymail_session_start_tls(talk.session));
     says(&talk, "EHLO me", 250);
     assert_true(tidymail_session_encrypted(talk.session));
@@ -438,6 +439,27 @@ static void tls_at_once(void **state)
     talk_open_url(&talk, tidymail_devserver_url(talk.server), NULL);
     connects(&talk);
     assert_true(tidymail_session_encrypted(talk.session));
+    talk_close(&talk);
+}
+
+static void lmtp_answers_for_each_recipient(void **state)
+{
+    struct talk talk;
+    tidymail_devserver_options options = TIDYMAIL_DEVSERVER_OPTIONS_INIT;
+    (void)state;
+    options.lmtp = 1;
+    options.no_tls = 1;
+    talk.server = start(&options);
+    talk_open_url(&talk, tidymail_devserver_url(talk.server), NULL);
+    connects(&talk);
+    is_ok(&talk, tidymail_session_ehlo(talk.session, NULL));
+    has(tdm_buf_text(&talk.seen), "-> LHLO ");
+    says(&talk, "MAIL FROM:<a@example.com>", 250);
+    says(&talk, "RCPT TO:<b@example.org>", 250);
+    says(&talk, "RCPT TO:<c@example.org>", 250);
+    is_ok(&talk, sends(&talk, "Subject: x\n\nx\n"));
+    answers(&talk, 250); /* the second recipient's (RFC 2033 4.2) */
+    assert_int_equal(tidymail_session_read(talk.session, 20), TIDYMAIL_KIND_TIMEOUT);
     talk_close(&talk);
 }
 
@@ -512,6 +534,8 @@ static void bad_urls_stick(void **state)
         {"smtp://", TIDYMAIL_KIND_CONFIGURATION},
         {"file:///tmp", TIDYMAIL_KIND_CONFIGURATION},
         {"mailgun://K@d", TIDYMAIL_KIND_CONFIGURATION},
+        {"failover(smtp://a.invalid smtp://b.invalid)", TIDYMAIL_KIND_CONFIGURATION},
+        {"lmtp+unix:///no/such/socket", TIDYMAIL_KIND_CONNECTION},
         {"smtp://127.0.0.1:1?connect-timeout=5", TIDYMAIL_KIND_CONNECTION},
     };
     (void)state;
@@ -652,6 +676,7 @@ int main(void)
         cmocka_unit_test(tls_that_fails),
         cmocka_unit_test(starttls_sent_raw_waits_for_the_handshake),
         cmocka_unit_test(tls_at_once),
+        cmocka_unit_test(lmtp_answers_for_each_recipient),
         cmocka_unit_test(a_lost_answer_may_mean_delivered),
         cmocka_unit_test(half_a_message_is_none),
         cmocka_unit_test(lines_are_one_line),
