@@ -6,6 +6,7 @@
 
 extern const struct cli_command command_send;
 extern const struct cli_command command_render;
+extern const struct cli_command command_bulk;
 extern const struct cli_command command_serve;
 extern const struct cli_command command_providers;
 extern const struct cli_command command_check;
@@ -13,5 +14,6 @@ extern const struct cli_command command_check;
 extern const struct cli_command command_sendmail;
 int sendmail_main(int count, char **words);
 extern const struct cli_command command_shell;
+extern const struct cli_command command_replay;
 
 #endif

@@ -24,6 +24,8 @@ void tdm_transcript_init(struct tdm_transcript *transcript, const tidymail_alloc
         transcript->log = options->log;
         transcript->log_context = options->log_context;
         transcript->log_level = options->log_level;
+        transcript->trace = options->trace;
+        transcript->trace_context = options->trace_context;
     }
 }
 
@@ -87,10 +89,21 @@ static void transcript_write(struct tdm_transcript *transcript, int level, int p
     tdm_buf_clear(&line);
 }
 
+static void transcript_tell(struct tdm_transcript *transcript, int mark, int phase, int encrypted,
+                            const char *text, size_t length)
+{
+    tidymail_trace_event event = {
+        transcript->clock->now_ms() - transcript->start_ms, mark, phase, encrypted, text, length};
+    if (transcript->trace != NULL && mark != TIDYMAIL_SMTP_MARK_STATE) {
+        transcript->trace(transcript->trace_context, &event);
+    }
+}
+
 void tdm_transcript_line(void *context, int mark, int phase, int encrypted, const char *text,
                          size_t length)
 {
     struct tdm_transcript *transcript = context;
+    transcript_tell(transcript, mark, phase, encrypted, text, length);
     switch (mark) {
     case TIDYMAIL_SMTP_MARK_SENT:
         transcript_write(transcript, TIDYMAIL_LOG_DEBUG, phase, encrypted ? "~>" : "->", text,
@@ -110,5 +123,6 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
 
 void tdm_transcript_log(struct tdm_transcript *transcript, int level, int phase, const char *text)
 {
+    transcript_tell(transcript, TIDYMAIL_SMTP_MARK_NOTE, phase, 0, text, strlen(text));
     transcript_write(transcript, level, phase, "***", text, strlen(text));
 }
