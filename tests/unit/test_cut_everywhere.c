@@ -169,7 +169,8 @@ static void check_recipients(const struct run *run, const struct tdm_replay_resu
 }
 
 /* Why it ended, and when: at once where the connection was lost, at its deadline where it stalled. */
-static void check_end(const struct run *run, const struct tdm_replay_result *result)
+static void check_end(const struct run *run, const struct tdm_replay_result *result,
+                      const struct places *places)
 {
     const tidymail_error *error = tidymail_report_error(result->report);
     int outcome = tidymail_report_outcome(result->report);
@@ -209,7 +210,7 @@ static void play_disturbed(const struct tdm_scenario *scenario, const struct pla
         fail_msg("%s %lld: %s", run->what, (long long)run->at, tdm_buf_text(&result.problems));
     }
     check_recipients(run, &result, places);
-    check_end(run, &result);
+    check_end(run, &result, places);
     tdm_replay_result_clear(&result);
 }
 
