@@ -125,6 +125,7 @@ static void find_places(const struct tdm_scenario *scenario, const struct sessio
         /* the whole message goes out behind MAIL and RCPT: all is answered in one burst */
         places->answer_end[0] = places->answer_end[2] =
             result.server_bytes - (int64_t)(sizeof(LAST_SENT) - 1);
+        places->message_end = result.client_bytes - (int64_t)(sizeof("QUIT\r\n") - 1);
         places->answer_end[1] = places->answer_end[0] - (int64_t)(sizeof(FIRST_SENT) - 1) -
                                 (int64_t)(sizeof(THIRD_SENT) - 1);
     }
