@@ -51,13 +51,13 @@ static void peer_fail(const char *what)
 
 static void peer_word(struct peer *peer, const char *word)
 {
-    static const char *const names[] = {"port=", "ca=",       "user=", "pass=",  "msg=",
-                                        "attach=", "n=",      "conns=", "perconn=", "tls=",
-                                        "build=", "chunking=", "option="};
-    const char **texts[] = {&peer->port, &peer->ca, &peer->user, &peer->pass, &peer->msg, &peer->attach};
+    static const char *const names[] = {
+        "port=",  "ca=",      "user=", "pass=",  "msg=",      "attach=", "n=",
+        "conns=", "perconn=", "tls=",  "build=", "chunking=", "option="};
+    const char **texts[] = {&peer->port, &peer->ca,  &peer->user,
+                            &peer->pass, &peer->msg, &peer->attach};
     size_t i = 0;
-    while (i < sizeof(names) / sizeof(names[0]) &&
-           strncmp(word, names[i], strlen(names[i])) != 0) {
+    while (i < sizeof(names) / sizeof(names[0]) && strncmp(word, names[i], strlen(names[i])) != 0) {
         i++;
     }
     if (i == sizeof(names) / sizeof(names[0])) {
@@ -171,8 +171,8 @@ static tidymail_message *peer_build(const struct peer *peer)
     return message;
 }
 
-static void peer_done(tidymail_transport *transport, tidymail_message *message, tidymail_report *report,
-                      void *context)
+static void peer_done(tidymail_transport *transport, tidymail_message *message,
+                      tidymail_report *report, void *context)
 {
     struct peer *peer = context;
     (void)transport;

@@ -27,9 +27,11 @@ struct tdm_link {
     struct tdm_watch *watch;
     struct tdm_tls *tls;
     int handshaking;
-    int write_waits; /* TDM_READABLE or TDM_WRITABLE: what the next write waits for */
-    int read_waits;  /* TDM_WRITABLE: TLS has to write before it can read */
-    int heard;       /* the server said something */
+    int write_waits;  /* TDM_READABLE or TDM_WRITABLE: what the next write waits for */
+    int read_waits;   /* TDM_WRITABLE: TLS has to write before it can read */
+    int heard;        /* the server said something */
+    int more_to_read; /* the last read may not have emptied the socket */
+    int64_t armed;    /* when the timer expires; -1: it does not run */
     int closed;
 };
 
@@ -47,6 +49,7 @@ static void link_close(struct tdm_link *link)
     }
     link->closed = 1;
     tdm_timer_set(link->timer, -1);
+    link->armed = -1;
     tdm_connect_free(link->connect);
     link->connect = NULL;
     if (link->tls != NULL) {
@@ -98,6 +101,7 @@ static enum link_io link_read_plain(struct tdm_link *link, char *bytes, size_t c
     ssize_t got = recv(link->fd, bytes, capacity, 0);
     if (got > 0) {
         link->heard = 1;
+        link->more_to_read = (size_t)got == capacity;
         tidymail_smtp_feed(link->smtp, bytes, (size_t)got, link_now(link));
         return LINK_DATA;
     }
@@ -138,6 +142,7 @@ static enum link_io link_read(struct tdm_link *link)
         return link_read_plain(link, bytes, sizeof(bytes));
     }
     link->read_waits = 0;
+    link->more_to_read = 1; /* records that came with this one are in OpenSSL's buffer */
     switch (tdm_tls_read(link->tls, bytes, sizeof(bytes), &length)) {
     case TDM_TLS_DONE:
         tidymail_smtp_feed(link->smtp, bytes, length, link_now(link));
@@ -367,8 +372,12 @@ static void link_arm(struct tdm_link *link, int more_to_write)
         return;
     }
     int64_t deadline = tidymail_smtp_deadline(link->smtp);
-    int64_t left = deadline - link_now(link);
-    tdm_timer_set(link->timer, deadline < 0 ? -1 : (left > 1 ? left : 1));
+    /* deadlines move on with every reply: a timer that expires early costs less than one set anew */
+    if (deadline >= 0 && (link->armed < 0 || deadline < link->armed)) {
+        int64_t left = deadline - link_now(link);
+        tdm_timer_set(link->timer, left > 1 ? left : 1);
+        link->armed = deadline;
+    }
     if (link->watch == NULL) {
         return;
     }
@@ -379,6 +388,13 @@ static void link_arm(struct tdm_link *link, int more_to_write)
     if (tdm_watch_set(link->watch, events) != 0) {
         link_fail_memory(link, tidymail_smtp_phase(link->smtp));
         link_events(link);
+    }
+}
+
+static void link_ask_more(struct tdm_link *link)
+{
+    if (link->options.more != NULL && tdm_smtp_room(link->smtp) > 0) {
+        link->options.more(link->options.owner);
     }
 }
 
@@ -399,13 +415,20 @@ static void link_settle(struct tdm_link *link, int can_read)
             break;
         }
         tidymail_smtp_tick(link->smtp, link_now(link)); /* no stream of bytes holds a deadline up */
-        enum link_io written = link_write(link);
         enum link_io got = LINK_WAIT;
-        if (can_read && written != LINK_ENDED) {
+        enum link_io written = LINK_WAIT;
+        int events = 0;
+        if (can_read) {
             got = link_read(link);
-            can_read = got == LINK_DATA;
+            can_read = got == LINK_DATA && link->more_to_read;
+            events = link_events(link);
         }
-        if (link_events(link) == 0 && written == LINK_WAIT && got == LINK_WAIT) {
+        if (got != LINK_ENDED && !link->closed) {
+            link_ask_more(link);
+            written = link_write(link);
+            events += link_events(link);
+        }
+        if (events == 0 && written == LINK_WAIT && got == LINK_WAIT) {
             break;
         }
     }
@@ -421,6 +444,7 @@ static void link_ready(void *context, int events)
 static void link_timer(void *context)
 {
     struct tdm_link *link = context;
+    link->armed = -1;
     tidymail_smtp_tick(link->smtp, link_now(link));
     link_settle(link, 0);
 }
@@ -480,6 +504,7 @@ struct tdm_link *tdm_link_new(struct tdm_loop *loop, const struct tdm_link_optio
     link->options = *options;
     link->smtp = smtp;
     link->fd = -1;
+    link->armed = -1;
     link->timer = tdm_timer_new(loop, link_timer, link);
     if (link->timer == NULL) {
         tdm_link_free(link);
@@ -539,6 +564,13 @@ int tdm_link_is_fresh(struct tdm_link *link)
     enum link_io got = link_read(link); /* session tickets of TLS 1.3 count as nothing */
     link_settle(link, got == LINK_DATA);
     return got == LINK_WAIT && !link->closed && tidymail_smtp_usable(link->smtp);
+}
+
+void tdm_link_abort(struct tdm_link *link, const char *words)
+{
+    tidymail_smtp_fail(link->smtp, TIDYMAIL_KIND_LOCAL, tidymail_smtp_phase(link->smtp), 1, words,
+                       NULL, link_now(link));
+    link_events(link);
 }
 
 void tdm_link_quit(struct tdm_link *link)

@@ -145,7 +145,7 @@ void tdm_report_reopen(tidymail_report *report)
     report->summary = NULL;
     report->outcome = TIDYMAIL_FAILED;
     report->decided = 0;
-    report->untouched = 0;
+    report->untouched = report->body_begun = 0;
 }
 
 /* The refused recipient that stands for the others: one that a retry could mend, else the first. */

@@ -195,6 +195,7 @@ static ptrdiff_t body_read(tidymail_smtp *smtp, struct tdm_transaction *t)
     if (tdm_buf_reserve(out, READ_SIZE + 2) != 0) {
         return -2;
     }
+    t->report->body_begun = 1;
     ptrdiff_t got = t->source.read(t->source.context, out->data + out->length, READ_SIZE);
     if (got < 0 || (size_t)got > READ_SIZE) {
         return -1;

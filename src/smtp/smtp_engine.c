@@ -293,6 +293,30 @@ void tdm_smtp_add_note(tidymail_smtp *smtp, const char *text)
     }
 }
 
+size_t tdm_smtp_room(const tidymail_smtp *smtp)
+{
+    size_t most = 1;
+    if (!tidymail_smtp_usable(smtp)) {
+        return 0;
+    }
+    if (smtp->ready && tdm_smtp_streams(smtp)) {
+        /* a server that takes one message each session must not get a window full of them */
+        most = smtp->answered ? (size_t)smtp->options.window + 1 : 1;
+    } else if (smtp->ready && smtp->extended && smtp->caps.pipelining) {
+        most = 2;
+    }
+    if (smtp->caps.mail_max > 0) {
+        size_t begun = 0;
+        for (const struct tdm_transaction *t = smtp->head; t != NULL; t = t->next) {
+            begun += t->step != TDM_STEP_START;
+        }
+        size_t left =
+            (size_t)(smtp->mails < smtp->caps.mail_max ? smtp->caps.mail_max - smtp->mails : 0);
+        most = most < left + begun ? most : left + begun;
+    }
+    return smtp->count < most ? most - smtp->count : 0;
+}
+
 int tdm_smtp_encrypted(const tidymail_smtp *smtp)
 {
     return smtp->encrypted;
@@ -494,6 +518,7 @@ void tidymail_smtp_feed(tidymail_smtp *smtp, const void *bytes, size_t length, i
 {
     const char *input = bytes;
     engine_at(smtp, now_ms);
+    smtp->heard_ms = now_ms;
     while (length > 0 && !smtp->closed) {
         if (smtp->state == TDM_SMTP_TLS) {
             tdm_error_set(

@@ -85,12 +85,12 @@ struct tdm_transaction {
     size_t accepted;
     size_t refused; /* in all rounds */
     int mail_accepted;
-    int chunked;      /* BDAT in place of DATA */
-    size_t finals;    /* answers to the end of the message that are still to come */
+    int chunked;        /* BDAT in place of DATA */
+    size_t finals;      /* answers to the end of the message that are still to come */
     size_t outstanding; /* of its commands, those without a reply */
     int streamed;       /* its end went out before the answers to its recipients came */
-    int empty_end;    /* 354 came although nobody is to get it: an empty message, to be ignored */
-    int reading_done; /* the source is at its end */
+    int empty_end;      /* 354 came although nobody is to get it: an empty message, to be ignored */
+    int reading_done;   /* the source is at its end */
     uint64_t end_offset; /* of the output, behind the final dot; 0 while it is not written */
     int64_t body_bytes;  /* as sent */
     int line_start;      /* smtp_body.c: the next byte begins a line */
@@ -131,7 +131,7 @@ struct tidymail_smtp {
     int encrypted;
     int needs_rset;    /* the server has a transaction open that was given up */
     int streamed_last; /* the last message's chunk went out before its recipients were answered */
-    int64_t mails;  /* transactions begun (RFC 9422: MAILMAX) */
+    int64_t mails;     /* transactions begun (RFC 9422: MAILMAX) */
 
     struct tdm_sasl sasl;
     char *binding_type; /* what the TLS layer can bind to; NULL: nothing */
@@ -144,12 +144,14 @@ struct tidymail_smtp {
     struct tdm_transaction *sending; /* whose commands go out: the head, or one behind it whose
                                         predecessors are sent whole; NULL: all are */
     size_t count;                    /* from head to tail */
+    int answered;                    /* a message was accepted in this session */
+    int64_t heard_ms;                /* when the server last said something */
     size_t unanswered;               /* sent whole, the answer to the end is awaited */
     int out_of_step; /* a chunk for nobody was refused: was it read as a chunk, or as commands? */
     struct tdm_transaction *done; /* reports for REPORT events */
     struct tdm_transaction *done_tail;
-    struct tdm_buf line;  /* for what is shown of a reply */
-    struct tdm_buf words; /* what tdm_smtp_reply_text gives */
+    struct tdm_buf line;      /* for what is shown of a reply */
+    struct tdm_buf words;     /* what tdm_smtp_reply_text gives */
     struct tdm_buf hidden[2]; /* base64 of the password and of PLAIN's response, made once */
 
     struct tidymail_error error;      /* why the session failed */

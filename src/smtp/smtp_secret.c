@@ -41,8 +41,7 @@ static void secret_hide_encoded(struct tdm_buf *text, const struct tdm_buf *byte
                                 struct tdm_buf *encoded)
 {
     if (encoded->length == 0 &&
-        (bytes->failed ||
-         tdm_base64_encode(encoded, tdm_buf_text(bytes), bytes->length) != 0)) {
+        (bytes->failed || tdm_base64_encode(encoded, tdm_buf_text(bytes), bytes->length) != 0)) {
         tdm_buf_wipe(encoded);
         tdm_buf_reset(text);
         return;

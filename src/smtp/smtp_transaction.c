@@ -14,6 +14,7 @@
 /* Replies outstanding at once: what a server sends back must fit into buffers nobody reads yet. */
 #define PIPELINE_MAX 256
 #define STREAM_MAX ((int64_t)32 * 1024)
+#define SILENCE_MS 2000 /* after it the connection may be dead: a whole message would be in doubt */
 
 static int transaction_pipelines(const tidymail_smtp *smtp)
 {
@@ -151,7 +152,8 @@ static int transaction_may_start(const tidymail_smtp *smtp, const struct tdm_tra
     if (t == smtp->head) {
         return smtp->pending_count == 0;
     }
-    size_t window = tdm_smtp_streams(smtp) ? (size_t)smtp->options.window : 1;
+    /* without BDAT the message itself waits for 354, which comes behind the answer to the one before */
+    size_t window = tdm_smtp_streams(smtp) ? (size_t)smtp->options.window : 2;
     int used_up = smtp->caps.mail_max > 0 && smtp->mails >= smtp->caps.mail_max;
     return transaction_pipelines(smtp) && smtp->unanswered < window && !used_up &&
            smtp->pending_count < PIPELINE_MAX;
@@ -229,7 +231,8 @@ static int step_data(tidymail_smtp *smtp, struct tdm_transaction *t)
         return 1;
     }
     int streams = transaction_pipelines(smtp) && !smtp->options.no_partial && !t->probe &&
-                  (!chunks || (tdm_smtp_streams(smtp) && transaction_is_small(t)));
+                  (!chunks || (tdm_smtp_streams(smtp) && transaction_is_small(t) &&
+                               smtp->now - smtp->heard_ms < SILENCE_MS));
     if (!all_answered && !streams) {
         return 0;
     }
@@ -466,6 +469,7 @@ void tdm_smtp_reply_final(tidymail_smtp *smtp, const struct tdm_reply *reply,
         return;
     }
     int outcome = class == 2 ? TIDYMAIL_SENT : TIDYMAIL_FAILED;
+    smtp->answered = 1;
     if (for_nobody) {
         transaction_refused_chunk(smtp, t, reply);
     } else if (smtp->options.lmtp && !t->empty_end) {

@@ -14,7 +14,7 @@
 
 #define OPTION_SECONDS_MAX 10000000 /* four months; more is a slip */
 #define OPTION_COUNT_MAX 1000000
-#define OPTION_SHOWN_MAX 64         /* bytes of a wrong value or name that an error shows */
+#define OPTION_SHOWN_MAX 64 /* bytes of a wrong value or name that an error shows */
 
 enum option_type {
     OPTION_TLS,
@@ -274,7 +274,8 @@ static int option_read_count(const struct option_setting *setting)
 {
     int number = 0;
     size_t i = 0;
-    for (; i < setting->length && tdm_is_digit(setting->value[i]) && number <= OPTION_COUNT_MAX; i++) {
+    for (; i < setting->length && tdm_is_digit(setting->value[i]) && number <= OPTION_COUNT_MAX;
+         i++) {
         number = number * 10 + (setting->value[i] - '0');
     }
     if (i == 0 || i < setting->length || number < 1 || number > OPTION_COUNT_MAX) {

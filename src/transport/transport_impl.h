@@ -39,7 +39,27 @@ struct tdm_job {
     /* The finished message, signed where that was asked for; NULL: tdm_message_open_source. */
     int (*open_raw)(tidymail_message *message, tidymail_source *source);
     int done;
+
+    /* Where several are under way at once. */
+    struct tdm_job *next;
+    int waits; /* somebody waits for this one: it is not put back behind a pause */
+    int tries; /* how often it was put back */
+    int64_t deadline_ms;
+    int connection; /* the number of the one it went over */
+    void *owner;    /* the client's */
 };
+
+/* Oldest first. */
+struct tdm_job_list {
+    struct tdm_job *first;
+    struct tdm_job *last;
+    size_t count;
+};
+
+void tdm_job_append(struct tdm_job_list *list, struct tdm_job *job);
+void tdm_job_prepend(struct tdm_job_list *list, struct tdm_job *job);
+/* The oldest, taken out; NULL where there is none. */
+struct tdm_job *tdm_job_take(struct tdm_job_list *list);
 
 struct tdm_capabilities;
 struct tdm_preset_use;
@@ -59,6 +79,15 @@ struct tdm_transport_ops {
     /* Sends one job and returns when job->report is decided. */
     void (*send)(tidymail_transport *transport, struct tdm_job *job);
     void (*close)(tidymail_transport *transport);
+    /* Many at once; NULL: one after the other by `send`. A job that has ended is in
+     * transport->ended. */
+    void (*submit)(tidymail_transport *transport, struct tdm_job *job);
+    /* Until a job has ended, nothing is under way, or the time is over (-1: no limit). */
+    void (*run)(tidymail_transport *transport, int64_t timeout_ms);
+    /* Ends all jobs: what was not handed over has failed. */
+    void (*abort)(tidymail_transport *transport);
+    int (*fd)(tidymail_transport *transport);
+    int (*next_timeout_ms)(tidymail_transport *transport);
     /* What can be asked of it beside delivering (struct tdm_service_wishes); NULL: it checks that
      * itself. A preset has its own. */
     const struct tdm_capabilities *capabilities;
@@ -88,7 +117,12 @@ struct tidymail_transport {
     /* Gets the server's certificate at each handshake; NULL: nobody asks. */
     void (*certificate)(void *context, const struct tdm_certificate *facts);
     void *certificate_context;
-    void *client; /* the client's own state: log callback, transcript ring */
+    void *client;                /* the client's own state: log callback, transcript ring */
+    struct tdm_job_list waiting; /* where the kind has no submit */
+    struct tdm_job_list ended;   /* by submit, their owner not told yet */
+    size_t under_way;            /* submitted, and not in `ended` */
+    int closing;
+    int tracing; /* the number of the connection whose lines come */
 };
 
 extern const struct tdm_transport_ops tdm_transport_smtp;  /* smtp:// */

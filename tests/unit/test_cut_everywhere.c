@@ -162,7 +162,8 @@ static void check_recipients(const struct run *run, const struct tdm_replay_resu
     }
     int second = tidymail_recipient_outcome(tidymail_report_recipient(report, 1));
     int open = handed_over && result->server_bytes < places->answer_end[1];
-    if (second != (open ? TIDYMAIL_UNKNOWN : TIDYMAIL_FAILED) || tidymail_report_outcome(report) != worst) {
+    if (second != (open ? TIDYMAIL_UNKNOWN : TIDYMAIL_FAILED) ||
+        tidymail_report_outcome(report) != worst) {
         fail_msg("%s %lld: expected %s, got %s", run->what, (long long)run->at,
                  tidymail_outcome_name(worst),
                  tidymail_outcome_name(tidymail_report_outcome(report)));
