@@ -49,6 +49,9 @@ void tdm_link_drive(struct tdm_link *link);
 /* 1 where the link may carry another message: the session is in order, and the server has neither
  * closed the connection nor said anything since. */
 int tdm_link_is_fresh(struct tdm_link *link);
+/* Waits for what the server says, and settles, where nothing but that can happen next: a call less than
+ * by the loop. 0: it did not, or nothing came in a quarter of a second; use the loop. */
+int tdm_link_wait(struct tdm_link *link);
 /* Cuts the connection, as if the driver had failed: all messages under way get their reports. */
 void tdm_link_abort(struct tdm_link *link, const char *words);
 /* QUIT, and no more messages; the link closes soon. */

@@ -208,8 +208,12 @@ static void report_make_summary(tidymail_report *report)
     } else {
         tdm_buf_add_str(&line, words);
     }
-    tdm_text_set(&report->allocator, &report->summary, line.failed ? NULL : tdm_buf_text(&line));
-    tdm_buf_clear(&line);
+    if (line.failed || line.data == NULL) {
+        tdm_buf_clear(&line);
+        return;
+    }
+    tdm_free(&report->allocator, report->summary);
+    report->summary = line.data; /* its memory is the report's now */
 }
 
 void tdm_report_decide(tidymail_report *report)

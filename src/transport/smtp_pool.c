@@ -415,6 +415,11 @@ void tdm_smtp_pool_wait(struct tdm_smtp_own *own, const struct tdm_job *job, int
     if (first_ms >= 0) {
         pool_arm(own, first_ms);
     }
+    if (own->line_count == 1 && first_ms < 0 && own->lines[0]->under_way > 0 &&
+        tdm_link_wait(own->lines[0]->link)) {
+        pool_pump(own);
+        return;
+    }
     if (own->line_count > 0 || first_ms >= 0) {
         tdm_loop_step(&own->loop);
     }
