@@ -30,14 +30,15 @@ struct tdm_link {
     int fd;
     struct tdm_watch *watch;
     struct tdm_tls *tls;
-    int blocks;       /* reads without MSG_DONTWAIT wait, for WAIT_MS at most */
+    int blocks; /* reads without MSG_DONTWAIT wait, for WAIT_MS at most */
     int handshaking;
-    int waits;        /* the next read may wait for bytes */
-    int write_waits;  /* TDM_READABLE or TDM_WRITABLE: what the next write waits for */
-    int read_waits;   /* TDM_WRITABLE: TLS has to write before it can read */
-    int heard;        /* the server said something */
-    int more_to_read; /* the last read may not have emptied the socket */
-    int64_t armed;    /* when the timer expires; -1: it does not run */
+    int more_to_write; /* the writing was interrupted, not held up */
+    int waits;         /* the next read may wait for bytes */
+    int write_waits;   /* TDM_READABLE or TDM_WRITABLE: what the next write waits for */
+    int read_waits;    /* TDM_WRITABLE: TLS has to write before it can read */
+    int heard;         /* the server said something */
+    int more_to_read;  /* the last read may not have emptied the socket */
+    int64_t armed;     /* when the timer expires; -1: it does not run */
     int closed;
 };
 
@@ -441,6 +442,7 @@ static void link_settle(struct tdm_link *link, int can_read)
             break;
         }
     }
+    link->more_to_write = more;
     link_arm(link, more);
 }
 
@@ -590,7 +592,7 @@ int tdm_link_is_fresh(struct tdm_link *link)
 int tdm_link_wait(struct tdm_link *link)
 {
     int64_t deadline = tidymail_smtp_deadline(link->smtp);
-    if (link->closed || link->fd < 0 || !link->blocks || link->handshaking ||
+    if (link->closed || link->fd < 0 || !link->blocks || link->handshaking || link->more_to_write ||
         link->write_waits != 0 || link->read_waits != 0 || deadline < 0 ||
         deadline - link_now(link) <= WAIT_MS) {
         return 0;
