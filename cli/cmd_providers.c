@@ -143,6 +143,23 @@ static void providers_list(const char *label, size_t index, int can)
     printf("%s\n", shown == 0 ? "nothing" : "");
 }
 
+/* The rest of a line and as many more as the words need, all behind `margin`. */
+static void providers_wrap(const char *words, int margin)
+{
+    int column = margin;
+    while (*words != '\0') {
+        int length = (int)strcspn(words, " ");
+        if (column > margin && column + 1 + length > PROVIDERS_LINE) {
+            printf("\n%*s", margin, "");
+            column = margin;
+        }
+        column += printf("%s%.*s", column > margin ? " " : "", length, words);
+        words += length;
+        words += strspn(words, " ");
+    }
+    printf("\n");
+}
+
 static void providers_one(size_t index)
 {
     printf("%s\n\n  %-12s%s\n  %-12s%s\n", tidymail_provider_name(index), "URL",
@@ -165,8 +182,9 @@ static void providers_one(size_t index)
         width = length > width ? length : width;
     }
     for (size_t i = 0; i < count; i++) {
-        printf("  %-*s  %-10s %s\n", width, tidymail_provider_option_name(index, i),
-               tidymail_provider_option_type(index, i), tidymail_provider_option_words(index, i));
+        int margin = printf("  %-*s  %-10s ", width, tidymail_provider_option_name(index, i),
+                            tidymail_provider_option_type(index, i));
+        providers_wrap(tidymail_provider_option_words(index, i), margin);
     }
 }
 

@@ -9,5 +9,8 @@ extern const struct cli_command command_render;
 extern const struct cli_command command_serve;
 extern const struct cli_command command_providers;
 extern const struct cli_command command_check;
+/* It reads its arguments by itself. */
+extern const struct cli_command command_sendmail;
+int sendmail_main(int count, char **words);
 
 #endif

@@ -5,5 +5,6 @@
 #include "args.h"
 
 extern const struct cli_option send_where[];
+extern const struct cli_option send_account[];
 
 #endif

@@ -47,6 +47,7 @@
 #include <jansson.h>
 
 #include <tidymail/message.h>
+#include <tidymail/part.h>
 
 #include "api_fault.h"
 #include "http_session.h"
@@ -260,8 +261,10 @@ enum tdm_api_where { TDM_API_FROM, TDM_API_TO, TDM_API_CC, TDM_API_BCC, TDM_API_
 struct tdm_api_mail {
     struct tdm_api_call *call;
     tidymail_message *message;
-    tidymail_message *marks; /* a message whose fields are the X-Double- ones */
-    const char *raw;         /* ready-made; the caller's */
+    tidymail_message *marks;     /* a message whose fields are the X-Double- ones */
+    tidymail_part *tree;         /* of _alternative and the files behind it; NULL: there is none */
+    tidymail_part *alternatives; /* in it */
+    const char *raw;             /* ready-made; the caller's */
     size_t raw_length;
     char *from; /* envelope */
     char **recipients;
@@ -299,7 +302,9 @@ int tdm_api_mail_envelope_from(struct tdm_api_mail *mail, const char *field, con
 int tdm_api_mail_subject(struct tdm_api_mail *mail, const char *field, const char *subject);
 int tdm_api_mail_text(struct tdm_api_mail *mail, const char *field, const char *text);
 int tdm_api_mail_html(struct tdm_api_mail *mail, const char *field, const char *html);
-int tdm_api_mail_calendar(struct tdm_api_mail *mail, const char *field, const char *icalendar);
+/* The text in any number of forms, in their order, in place of _text and _html; before files. */
+int tdm_api_mail_alternative(struct tdm_api_mail *mail, const char *field, const char *type,
+                             const char *text);
 /* Names of header fields that the service refuses are the double's to check. */
 int tdm_api_mail_header(struct tdm_api_mail *mail, const char *field, const char *name,
                         const char *value);
@@ -323,8 +328,8 @@ int tdm_api_mail_raw(struct tdm_api_mail *mail, const char *field, const char *b
                      int header_recipients);
 /* One more X-Double-NAME. */
 int tdm_api_mail_mark(struct tdm_api_mail *mail, const char *name, const char *format, ...);
-/* A tag that is a pair: Metadata "name=value"; where the name is "tag" (or "tag" and digits) Tag "value",
- * where the value only says that it is there ("true", "1", "yes", the name again) Tag "name". */
+/* A tag that is a pair: Metadata "name=value"; where the name is "tag" (or "tag" and digits) Tag
+ * "value". */
 int tdm_api_mail_mark_pair(struct tdm_api_mail *mail, const char *name, const char *value);
 /* Option "name=value", strings as they are, all else as JSON; nothing for NULL. */
 int tdm_api_mail_mark_option(struct tdm_api_mail *mail, const char *name, json_t *value);

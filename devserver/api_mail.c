@@ -55,6 +55,7 @@ void tdm_api_mail_end(struct tdm_api_mail *mail)
 {
     tidymail_message_free(mail->message);
     tidymail_message_free(mail->marks);
+    tidymail_part_free(mail->tree);
     for (size_t i = 0; i < mail->recipient_count; i++) {
         tdm_free(memory, mail->recipients[i]);
     }
@@ -296,10 +297,42 @@ int tdm_api_mail_html(struct tdm_api_mail *mail, const char *field, const char *
     return mail_check(mail, result, TDM_API_VALUE, field);
 }
 
-int tdm_api_mail_calendar(struct tdm_api_mail *mail, const char *field, const char *icalendar)
+int tdm_api_mail_alternative(struct tdm_api_mail *mail, const char *field, const char *type,
+                             const char *text)
 {
-    int result = tidymail_message_set_calendar(mail->message, icalendar);
+    tidymail_part *part = tidymail_part_new(type, text, strlen(text));
+    if (mail->alternatives == NULL) {
+        mail->alternatives = tidymail_part_new_multipart("alternative");
+        mail->tree = tidymail_part_new_multipart("mixed");
+        tidymail_part_add(mail->tree, mail->alternatives);
+    }
+    if (part == NULL || mail->tree == NULL || mail->alternatives == NULL) {
+        tidymail_part_free(part);
+        return mail_no_memory(mail);
+    }
+    mail->has_text = 1;
+    int result = tidymail_part_add(mail->alternatives, part);
     return mail_check(mail, result, TDM_API_VALUE, field);
+}
+
+/* A file beside alternatives. It comes from a source, as text in memory would get other line ends. */
+static int mail_tree_file(struct tdm_api_mail *mail, const struct tdm_api_file *file)
+{
+    tidymail_source source;
+    const char *type = file->type != NULL ? file->type : "application/octet-stream";
+    if (tidymail_source_open_memory(&source, file->bytes, file->length) != TIDYMAIL_OK) {
+        return mail_no_memory(mail);
+    }
+    tidymail_part *part = tidymail_part_new_source(type, &source);
+    if (part == NULL) {
+        source.release(source.context);
+        return mail_no_memory(mail);
+    }
+    tidymail_part_set_disposition(part, file->is_inline ? "inline" : "attachment", file->name);
+    if (file->content_id != NULL) {
+        tidymail_part_add_header(part, "Content-ID", file->content_id);
+    }
+    return tidymail_part_add(mail->tree, part) == TIDYMAIL_OK ? 0 : mail_no_memory(mail);
 }
 
 int tdm_api_mail_header(struct tdm_api_mail *mail, const char *field, const char *name,
@@ -318,6 +351,9 @@ int tdm_api_mail_header(struct tdm_api_mail *mail, const char *field, const char
 int tdm_api_mail_file(struct tdm_api_mail *mail, const char *field, const struct tdm_api_file *file)
 {
     tidymail_attachment attachment = TIDYMAIL_ATTACHMENT_INIT;
+    if (mail->tree != NULL) {
+        return mail_tree_file(mail, file);
+    }
     attachment.name = file->name;
     attachment.type = file->type;
     attachment.content_id = file->content_id;
@@ -490,10 +526,6 @@ int tdm_api_mail_mark_pair(struct tdm_api_mail *mail, const char *name, const ch
     if (mail_is_tag_word(name)) {
         return tdm_api_mail_mark(mail, "Tag", "%s", value);
     }
-    if (strcmp(value, name) == 0 || strcmp(value, "true") == 0 || strcmp(value, "1") == 0 ||
-        strcmp(value, "yes") == 0) {
-        return tdm_api_mail_mark(mail, "Tag", "%s", name);
-    }
     return tdm_api_mail_mark(mail, "Metadata", "%s=%s", name, value);
 }
 
@@ -651,6 +683,10 @@ int tdm_api_mail_keep(struct tdm_api_mail *mail)
     if (mail->raw == NULL && mail->has_template && !mail->has_text && !mail->has_html &&
         tdm_api_mail_text(mail, "", "") != 0) {
         return -1;
+    }
+    if (mail->tree != NULL) { /* its errors come out when it is read */
+        tidymail_message_set_body(mail->message, mail->tree);
+        mail->tree = mail->alternatives = NULL;
     }
     tdm_buf_init(&bytes, NULL, MESSAGE_LIMIT);
     int result = mail_write_marks(mail, &bytes);

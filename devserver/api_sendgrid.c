@@ -287,19 +287,27 @@ static int sendgrid_args(struct tdm_api_mail *mail, json_t *args)
     return tdm_api_mail_mark_metadata(mail, args);
 }
 
-/* text/plain, text/html, then the others; an invitation as the third alternative. */
+static int sendgrid_rank(const char *type)
+{
+    return tdm_equal_nocase(type, "text/plain") ? 1 : tdm_equal_nocase(type, "text/html") ? 2 : 3;
+}
+
+/* text/plain, text/html, then the others, such as an invitation. */
 static int sendgrid_texts(struct tdm_api_mail *mail, json_t *content)
 {
     size_t index;
     json_t *item;
     int rank = 0;
+    int others = 0;
+    json_array_foreach(content, index, item)
+    {
+        others |= sendgrid_rank(tdm_api_text(item, "type")) > 2;
+    }
     json_array_foreach(content, index, item)
     {
         const char *type = tdm_api_text(item, "type");
         const char *value = tdm_api_text(item, "value");
-        int mine = tdm_equal_nocase(type, "text/plain")  ? 1
-                   : tdm_equal_nocase(type, "text/html") ? 2
-                                                         : 3;
+        int mine = sendgrid_rank(type);
         int result = 0;
         if (mine < rank || (mine == rank && mine < 3)) {
             return tdm_api_refuse(mail->call, TDM_API_VALUE, "content",
@@ -308,15 +316,12 @@ static int sendgrid_texts(struct tdm_api_mail *mail, json_t *content)
                                   "first, followed by text/html, followed by any other content.");
         }
         rank = mine;
-        if (mine == 1) {
+        if (others) {
+            result = tdm_api_mail_alternative(mail, "content", type, value);
+        } else if (mine == 1) {
             result = tdm_api_mail_text(mail, "content", value);
-        } else if (mine == 2) {
-            result = tdm_api_mail_html(mail, "content", value);
-        } else if (tdm_starts_nocase(type, strlen(type), "text/calendar")) {
-            result = tdm_api_mail_calendar(mail, "content", value);
         } else {
-            struct tdm_api_file file = {NULL, type, NULL, 0, value, strlen(value)};
-            result = tdm_api_mail_file(mail, "content", &file);
+            result = tdm_api_mail_html(mail, "content", value);
         }
         if (result != 0) {
             return -1;

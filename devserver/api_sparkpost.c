@@ -285,6 +285,17 @@ static int sparkpost_is_time(const char *text)
     return 1;
 }
 
+/* 1 where the address is of the sink that delivers nothing (support docs, "sink server"). */
+static int sparkpost_is_sink(json_t *recipient)
+{
+    static const char sink[] = ".sink.sparkpostmail.com";
+    json_t *address = tdm_api_get(recipient, "address");
+    const char *email =
+        json_is_string(address) ? json_string_value(address) : tdm_api_text(address, "email");
+    size_t length = email != NULL ? strlen(email) : 0;
+    return length > sizeof(sink) && tdm_equal_nocase(email + length - (sizeof(sink) - 1), sink);
+}
+
 static int sparkpost_marks(struct tdm_api_mail *mail, json_t *root)
 {
     static const char *const own[] = {"tracking_domain", "transactional", "skip_suppression",
@@ -308,7 +319,8 @@ static int sparkpost_marks(struct tdm_api_mail *mail, json_t *root)
         tdm_api_mail_mark_tracking(mail, tdm_api_flag(options, "open_tracking"),
                                    tdm_api_flag(options, "click_tracking")) != 0 ||
         (at != NULL && tdm_api_mail_mark(mail, "Send-At", "%s", at) != 0) ||
-        (tdm_api_flag(options, "sandbox") == 1 && tdm_api_mail_mark(mail, "Sandbox", "yes") != 0) ||
+        ((tdm_api_flag(options, "sandbox") == 1 || sparkpost_is_sink(first)) &&
+         tdm_api_mail_mark(mail, "Sandbox", "yes") != 0) ||
         tdm_api_mail_mark_option(mail, "description", tdm_api_get(root, "description")) != 0) {
         return -1;
     }

@@ -43,7 +43,8 @@ TIDYMAIL_API const char *tidymail_recipient_service_id(const tidymail_recipient 
 TIDYMAIL_API const char *tidymail_report_message_id(const tidymail_report *report);
 /* The service's own id of the message, where it gave one. */
 TIDYMAIL_API const char *tidymail_report_service_id(const tidymail_report *report);
-/* The URL's scheme: "smtp", "memory", ... */
+/* The URL's scheme: "smtp", "memory", ...; of failover() and roundrobin() that of the member that was
+ * tried last. */
 TIDYMAIL_API const char *tidymail_report_transport(const tidymail_report *report);
 /* "host:port" as configured, and the numeric address that was used. */
 TIDYMAIL_API const char *tidymail_report_server(const tidymail_report *report);
@@ -64,7 +65,8 @@ TIDYMAIL_API int64_t tidymail_report_phase_ms(const tidymail_report *report, int
 TIDYMAIL_API size_t tidymail_report_note_count(const tidymail_report *report);
 TIDYMAIL_API const char *tidymail_report_note(const tidymail_report *report, size_t index);
 
-/* Attempts before this result (retries, failover): one line each. NULL past the end. */
+/* The attempts of failover() and roundrobin(), the last one included: one line each, with member,
+ * scheme, server, outcome and what went wrong. NULL past the end. */
 TIDYMAIL_API size_t tidymail_report_attempt_count(const tidymail_report *report);
 TIDYMAIL_API const char *tidymail_report_attempt(const tidymail_report *report, size_t index);
 

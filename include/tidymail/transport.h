@@ -30,10 +30,12 @@ typedef struct tidymail_transport_options {
         sizeof(tidymail_transport_options), 0, 0, 0, 0, 0, 0, TIDYMAIL_LOG_DEBUG                   \
     }
 
-/* Opens a transport: smtp://, smtps://, lmtp://, lmtp+unix:///path, memory:, file:///dir. Nothing is
- * connected yet. Where the environment has SSLKEYLOGFILE the keys of TLS sessions are appended to
- * that file. Never prints, never fails visibly: a bad URL or option sticks, and every send reports
- * it. NULL only when out of memory. `url` may be NULL ("no URL given" sticks). */
+/* Opens a transport: smtp://, smtps://, lmtp://, lmtp+unix:///path, memory:, file:///dir, sendmail:, a
+ * mail service (mailgun://KEY@DOMAIN) or its SMTP server (sendgrid+smtp://KEY@), failover(URL URL ...),
+ * roundrobin(URL URL ...); docs/urls.md has all. Nothing is connected yet. Where the environment has
+ * SSLKEYLOGFILE the keys of TLS sessions are appended to that file. Never prints, never fails visibly:
+ * a bad URL or option sticks, and every send reports it. NULL only when out of memory. `url` may be
+ * NULL ("no URL given" sticks). */
 TIDYMAIL_API tidymail_transport *tidymail_transport_open(const char *url,
                                                          const tidymail_transport_options *options);
 /* The same with an allocator of the caller's (copied; NULL: the C library's). */

@@ -13,8 +13,16 @@
 #include "client/prepare.h"
 #include "client/send.h"
 #include "client/trace.h"
-#include "client/wishes.h"
 #include "transport/transport_impl.h"
+
+/* A member of a group, with its own secret. */
+static void send_deliver(tidymail_transport *transport, struct tdm_job *job)
+{
+    if (tdm_credentials_load(transport, &job->report->error) == TIDYMAIL_OK) {
+        tdm_transport_send(transport, job);
+        tdm_credentials_after(transport, &job->report->error);
+    }
+}
 
 tidymail_transport *tidymail_transport_open(const char *url,
                                             const tidymail_transport_options *options)
@@ -46,6 +54,7 @@ tidymail_transport *tidymail_transport_open_with(const char *url,
     transcript->connection = &transport->tracing;
     transport->trace.line = tdm_transcript_line;
     transport->trace.context = transcript;
+    transport->deliver = send_deliver;
     tdm_text_set(&transport->allocator, &transport->keylog, tdm_edge_keylog());
     return transport;
 }
@@ -120,8 +129,7 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
         tdm_error_copy(error, tidymail_message_error(message));
         return error->kind;
     }
-    if (tdm_wishes_prepare(transport, message, report, &out->fronted) != TIDYMAIL_OK ||
-        tdm_credentials_load(transport, error) != TIDYMAIL_OK) {
+    if (tdm_credentials_load(transport, error) != TIDYMAIL_OK) {
         return error->kind;
     }
     /* forms would read a source that can be read once, and a service reads it too */
@@ -131,7 +139,6 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
         tdm_error_copy(error, tidymail_message_error(message));
         return error->kind;
     }
-    tdm_wishes_front(&out->fronted, &job->source);
     job->message = message;
     job->open_raw = tdm_open_signed;
     job->envelope.from = tdm_message_envelope_from(message);
@@ -171,7 +178,6 @@ void tdm_send_end(tidymail_transport *transport, struct tdm_outgoing *out)
     if (out->job.source.release != NULL) {
         out->job.source.release(out->job.source.context);
     }
-    tdm_wishes_clear_front(&out->fronted);
     send_log_result(transport, report);
     if (report->outcome != TIDYMAIL_SENT || transport->options.transcript) {
         struct tdm_buf text;
@@ -200,7 +206,7 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
         return &tdm_report_out_of_memory;
     }
     if (kind == TIDYMAIL_OK) {
-        transport->ops->send(transport, &out.job);
+        tdm_transport_send(transport, &out.job);
         tdm_hint_add(&out.job.report->error);
         tdm_credentials_after(transport, &out.job.report->error);
     }

@@ -3,8 +3,7 @@
 #define TDM_CLIENT_SEND_H
 
 #include "client/forms.h"
-#include "client/wishes.h"
-#include "transport/transport_impl.h"
+#include "transport/wishes.h"
 
 /* Does not move while it is under way. */
 struct tdm_outgoing {

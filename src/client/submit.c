@@ -41,9 +41,13 @@ int tidymail_submit(tidymail_transport *transport, tidymail_message *message,
     own->callback = callback;
     own->context = context;
     own->out.job.owner = own;
+    /* redirect= and allow= are tdm_transport_send's */
+    int staging = transport->options.redirect != NULL || transport->options.allow != NULL;
+    memset(&own->out.fronted, 0, sizeof(own->out.fronted));
     if (kind != TIDYMAIL_OK) {
         tdm_job_append(&transport->ended, &own->out.job); /* its report says why */
-    } else if (transport->ops->submit != NULL) {
+    } else if (transport->ops->submit != NULL && !staging) {
+        own->out.job.fronted = &own->out.fronted;
         transport->ops->submit(transport, &own->out.job);
     } else {
         transport->under_way++;
@@ -64,6 +68,9 @@ static void submit_deliver(tidymail_transport *transport)
         void *context = own->context;
         tdm_hint_add(&report->error);
         tdm_credentials_after(transport, &report->error);
+        if (job->fronted != NULL) {
+            tdm_wishes_end(job, job->fronted);
+        }
         tdm_send_end(transport, &own->out);
         tdm_free(&transport->allocator, own);
         callback(transport, message, report, context);
@@ -76,7 +83,7 @@ static void submit_run_one(tidymail_transport *transport)
 {
     struct tdm_job *job = tdm_job_take(&transport->waiting);
     if (job != NULL) {
-        transport->ops->send(transport, job);
+        tdm_transport_send(transport, job);
         transport->under_way--;
         tdm_job_append(&transport->ended, job);
     }
@@ -88,10 +95,10 @@ long tidymail_run(tidymail_transport *transport, int timeout_ms)
         return 0;
     }
     if (transport->ended.first == NULL && transport->ops != NULL) {
-        if (transport->ops->run != NULL) {
-            transport->ops->run(transport, timeout_ms);
-        } else {
+        if (transport->waiting.first != NULL) {
             submit_run_one(transport);
+        } else if (transport->ops->run != NULL) {
+            transport->ops->run(transport, timeout_ms);
         }
     }
     submit_deliver(transport);

@@ -13,7 +13,9 @@
 #include "util/str.h"
 
 /* Never connected to: the socket comes from the caller, and libcurl is not to look names up. An
- * address of RFC 5737, in case. */
+ * address of RFC 5737, in case. (libcurl before 8.0 calls connect with it although it was told that the
+ * socket stands: Linux then says once that it does, and looks at no address, where the connection was
+ * made without blocking.) */
 #define HTTP_NO_ADDRESS "::192.0.2.1:"
 #define HTTP_FOREVER_MS 2000000000L /* deadlines are the caller's */
 #define HTTP_OLDEST_CURL 0x075500   /* 7.85: CURLOPT_PROTOCOLS_STR */

@@ -5,6 +5,7 @@
 
 #include "message/header.h"
 #include "message/part_data.h"
+#include "provider/mail_route.h"
 #include "util/str.h"
 
 /* The most that the files of one message may hold: more than any service takes. */
@@ -277,6 +278,9 @@ void tdm_mail_clear(struct tdm_mail *mail)
         tdm_buf_clear(&file->bytes);
     }
     tdm_free(&allocator, mail->files);
+    for (size_t i = 0; i < 3; i++) {
+        tdm_free(&allocator, mail->routed[i].items);
+    }
     memset(mail, 0, sizeof(*mail));
 }
 
@@ -303,7 +307,8 @@ int tdm_mail_read_raw(const struct tdm_mail *mail, int keep_bcc, struct tdm_buf 
                       struct tidymail_error *error)
 {
     tidymail_source source;
-    if (keep_bcc) {
+    size_t start = out->length;
+    if (keep_bcc && mail->route == NULL) {
         const char *given = mail->message->raw_fields[TDM_RAW_BCC];
         tdm_header_add_mailboxes(out, "Bcc", mail->bcc);
         if (given != NULL && given[0] != '\0') {
@@ -318,6 +323,9 @@ int tdm_mail_read_raw(const struct tdm_mail *mail, int keep_bcc, struct tdm_buf 
     kind = mail_drain(&source, out, error);
     if (source.release != NULL) {
         source.release(source.context);
+    }
+    if (kind == TIDYMAIL_OK && mail->route != NULL) {
+        kind = tdm_mail_route_raw(mail, keep_bcc, start, out, error);
     }
     if (kind == TIDYMAIL_OK && out->failed) {
         return mail_no_memory(error);

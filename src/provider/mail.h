@@ -22,6 +22,8 @@ struct tdm_mail_file {
     struct tdm_buf bytes;
 };
 
+struct tdm_route;
+
 /* Texts belong to the message but for what is said to be its own. */
 struct tdm_mail {
     tidymail_allocator allocator;
@@ -51,6 +53,9 @@ struct tdm_mail {
     /* Opens the finished message; the client has one that signs. */
     int (*open_raw)(tidymail_message *message, tidymail_source *source);
     const struct tdm_service_wishes *service;
+    const struct tdm_route *route; /* NULL: it goes to all whom it names (mail_route.h) */
+    struct tdm_mailbox_list
+        routed[3]; /* its own: what To, Cc and Bcc became; their texts are not */
 };
 
 /* Fills the view in. TIDYMAIL_OK, or the kind of the error set. `mail` can be cleared in every case. */

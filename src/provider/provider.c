@@ -11,11 +11,19 @@
 
 /* In the order of the documentation, and a NULL. */
 static const struct tdm_provider *const providers[] = {
-    &tdm_provider_ses,        &tdm_provider_resend,
-    &tdm_provider_sparkpost,  &tdm_provider_brevo,
-    &tdm_provider_mailjet,    &tdm_provider_mandrill,
-    &tdm_provider_mailersend, &tdm_provider_gmail,
-    &tdm_provider_graph,      NULL,
+    &tdm_provider_mailgun,
+    &tdm_provider_sendgrid,
+    &tdm_provider_ses,
+    &tdm_provider_postmark,
+    &tdm_provider_resend,
+    &tdm_provider_sparkpost,
+    &tdm_provider_brevo,
+    &tdm_provider_mailjet,
+    &tdm_provider_mandrill,
+    &tdm_provider_mailersend,
+    &tdm_provider_gmail,
+    &tdm_provider_graph,
+    NULL,
 };
 
 #define PROVIDER_OPTIONS_MAX 64

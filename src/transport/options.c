@@ -26,7 +26,8 @@ enum option_type {
     OPTION_SECONDS,
     OPTION_UNSUPPORTED,
     OPTION_COUNT_OF,
-    OPTION_RATE
+    OPTION_RATE,
+    OPTION_EOL
 };
 
 struct option_entry {
@@ -237,6 +238,15 @@ static int option_read_verify(const struct option_setting *setting)
     return TIDYMAIL_OK;
 }
 
+static int option_read_eol(const struct option_setting *setting)
+{
+    if (!option_is(setting, "lf") && !option_is(setting, "crlf")) {
+        return option_refuse(setting, "lf, crlf");
+    }
+    option_set_int(setting, option_is(setting, "crlf"));
+    return TIDYMAIL_OK;
+}
+
 /* Seconds with a fraction; what is finer than a millisecond is rounded up, so that nothing above
  * zero becomes zero. */
 static int option_read_seconds(const struct option_setting *setting)
@@ -345,6 +355,8 @@ static int option_read(const struct option_setting *setting)
         return option_read_count(setting);
     case OPTION_RATE:
         return option_read_rate(setting);
+    case OPTION_EOL:
+        return option_read_eol(setting);
     }
     return TIDYMAIL_KIND_CONFIGURATION;
 }
@@ -377,6 +389,9 @@ void tdm_options_clear(const tidymail_allocator *allocator, struct tdm_options *
     tdm_free(allocator, options->resolver);
     tdm_free(allocator, options->region);
     tdm_free(allocator, options->endpoint);
+    tdm_free(allocator, options->redirect);
+    tdm_free(allocator, options->allow);
+    tdm_free(allocator, options->args);
     if (options->proxy != NULL) {
         tdm_wipe(options->proxy, strlen(options->proxy));
     }

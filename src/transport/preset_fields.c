@@ -306,7 +306,8 @@ const struct tdm_service_option tdm_options_mailgun[] = {
      "the pool of dedicated addresses to send from"},
     {"skip-verification", TDM_OPTION_BOOLEAN, "X-Mailgun-Skip-Verification",
      "yes: certificates of the recipients' servers are not verified"},
-    {"tracking", TDM_OPTION_BOOLEAN, "X-Mailgun-Track", "no: nothing is tracked"},
+    {"tracking", TDM_OPTION_TEXT, "X-Mailgun-Track", "yes, no or htmlonly"},
+    {"tracking-clicks", TDM_OPTION_TEXT, "X-Mailgun-Track-Clicks", "yes, no or htmlonly"},
     {0}};
 
 static void mailgun_tags(struct tdm_preset_writer *writer)
@@ -410,18 +411,58 @@ static int ses_is_word(const char *text)
     return i > 0 && i <= 256 && text[i] == '\0';
 }
 
+#define SES_PAIRS_MAX 50
+
+static void ses_add_pair(struct tdm_preset_writer *writer, struct tdm_buf *list, const char *what,
+                         const char *name, const char *value)
+{
+    if (!ses_is_word(name) || !ses_is_word(value)) {
+        fields_refuse_by(writer, what,
+                         "takes names and values of 1 to 256 letters, digits, - and _");
+    }
+    tdm_buf_addf(list, "%s%s=%s", list->length > 0 ? ", " : "", name, value);
+}
+
+/* Tags are named as over the API: tag, tag2, tag3. */
+static void ses_add_tags(struct tdm_preset_writer *writer, struct tdm_buf *list)
+{
+    const struct tdm_service_wishes *wishes = writer->wishes;
+    for (size_t i = 0; i < wishes->tag_count; i++) {
+        struct tdm_buf name;
+        tdm_buf_init(&name, &writer->out->allocator, FIELDS_NAME_MAX);
+        tdm_buf_add_str(&name, "tag");
+        if (i > 0) {
+            tdm_buf_addf(&name, "%z", i + 1);
+        }
+        if (name.failed) {
+            fields_no_memory(writer);
+        } else {
+            ses_add_pair(writer, list, "tags", tdm_buf_text(&name), wishes->tags[i]);
+        }
+        for (size_t k = 0; k < wishes->metadata.count; k++) {
+            if (strcmp(wishes->metadata.items[k].name, tdm_buf_text(&name)) == 0) {
+                fields_refuse(writer, "metadata", "a name is taken by a tag of the message");
+            }
+        }
+        tdm_buf_clear(&name);
+    }
+}
+
 void tdm_fields_ses(struct tdm_preset_writer *writer)
 {
-    const struct tdm_service_pairs *metadata = &writer->wishes->metadata;
+    const struct tdm_service_wishes *wishes = writer->wishes;
     struct tdm_buf list;
     tdm_buf_init(&list, &writer->out->allocator, FIELDS_MAX);
-    for (size_t i = 0; i < metadata->count && fields_wants(writer, TDM_FEATURE_METADATA); i++) {
-        const struct tdm_service_pair *pair = &metadata->items[i];
-        if (!ses_is_word(pair->name) || !ses_is_word(pair->value)) {
-            fields_refuse_by(writer, "metadata",
-                             "takes names and values of 1 to 256 letters, digits, - and _");
-        }
-        tdm_buf_addf(&list, "%s%s=%s", i > 0 ? ", " : "", pair->name, pair->value);
+    if (fields_wants(writer, TDM_FEATURE_TAGS)) {
+        ses_add_tags(writer, &list);
+    }
+    for (size_t i = 0; i < wishes->metadata.count && fields_wants(writer, TDM_FEATURE_METADATA);
+         i++) {
+        ses_add_pair(writer, &list, "metadata", wishes->metadata.items[i].name,
+                     wishes->metadata.items[i].value);
+    }
+    if (wishes->tag_count + wishes->metadata.count > SES_PAIRS_MAX) {
+        fields_refuse_by(writer, "tags and metadata", "takes 50 at most");
     }
     if (list.failed) {
         fields_no_memory(writer);
@@ -435,7 +476,9 @@ void tdm_fields_ses(struct tdm_preset_writer *writer)
 /* Postmark: postmarkapp.com/developer/user-guide/send-email-with-smtp. */
 
 const struct tdm_service_option tdm_options_postmark[] = {
-    {"stream", TDM_OPTION_TEXT, "X-PM-Message-Stream", "the message stream"}, {0}};
+    {"stream", TDM_OPTION_TEXT, "X-PM-Message-Stream", "the message stream"},
+    {"track-links", TDM_OPTION_TEXT, "X-PM-Track-Links", "None, HtmlAndText, HtmlOnly or TextOnly"},
+    {0}};
 
 #define POSTMARK_NAME_MAX 20
 
@@ -690,9 +733,10 @@ static int fields_check_options(struct tdm_preset_writer *writer)
         }
         if (strcmp(pair->name, "extra") == 0) {
             fields_refuse_by(writer, "option extra", "has no request that it could be merged into");
-        } else {
-            tdm_service_option_check(service, pair->name, strlen(pair->name), pair->value,
-                                     TIDYMAIL_KIND_MESSAGE, writer->error);
+        } else if (tdm_service_option_check(service, pair->name, strlen(pair->name), pair->value,
+                                            TIDYMAIL_KIND_MESSAGE, writer->error) != TIDYMAIL_OK) {
+            tdm_text_set(&writer->error->allocator, &writer->error->hint,
+                         "docs/smtp-presets.md lists the options that go over SMTP");
         }
     }
     return writer->error->kind;

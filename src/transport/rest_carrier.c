@@ -123,6 +123,19 @@ static int64_t carrier_limit_ms(struct tdm_carrier *own)
     return left > 0 ? left : 0;
 }
 
+void tdm_carrier_show_certificate(const struct tdm_carrier *own, const struct tidymail_error *error)
+{
+    const tidymail_transport *transport = own->transport;
+    struct tdm_certificate facts;
+    if (transport->certificate == NULL) {
+        return;
+    }
+    if (tdm_tls_facts(own->tls, error, &own->allocator, &facts) == 0) {
+        transport->certificate(transport->certificate_context, &facts);
+    }
+    tdm_certificate_clear(&own->allocator, &facts);
+}
+
 /* The handshake is over: what is known of it. */
 static void carrier_note_tls(struct tdm_carrier *own)
 {
@@ -130,6 +143,7 @@ static void carrier_note_tls(struct tdm_carrier *own)
         return;
     }
     own->tls_noted = 1;
+    tdm_carrier_show_certificate(own, NULL);
     struct tdm_buf line;
     tdm_buf_init(&line, &own->allocator, 4096);
     tdm_buf_addf(&line, "TLS: %s, %s, ", tdm_tls_version(own->tls), tdm_tls_cipher(own->tls));

@@ -12,7 +12,8 @@
 
 /* Options of a conversation in SMTP. */
 static const char *const rest_useless[] = {
-    "tls", "auth", "initial-response", "pipelining", "chunking", "partial", "helo", NULL};
+    "tls", "auth", "initial-response", "pipelining", "chunking", "partial", "helo", "rest", "args",
+    "eol", NULL};
 
 static const struct tdm_provider *rest_provider(const tidymail_transport *transport)
 {
@@ -199,12 +200,6 @@ int tdm_rest_set_option(tidymail_transport *transport, const char *name, size_t 
     }
     return tdm_options_set(&transport->allocator, &transport->options, name, length, value,
                            strlen(value), error);
-}
-
-int tdm_rest_is_own(const char *name, size_t length)
-{
-    return tdm_equal_nocase_n(name, length, "region") ||
-           tdm_equal_nocase_n(name, length, "endpoint");
 }
 
 void tdm_rest_clear_options(tidymail_transport *transport)

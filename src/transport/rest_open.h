@@ -11,8 +11,6 @@ int tdm_rest_check_parts(tidymail_transport *transport);
 /* One option: a general one that has a use here, or one of the service's own. */
 int tdm_rest_set_option(tidymail_transport *transport, const char *name, size_t length,
                         const char *value);
-/* 1 for a general option that has a use for services alone. */
-int tdm_rest_is_own(const char *name, size_t length);
 void tdm_rest_clear_options(tidymail_transport *transport);
 /* 1 where the value of an option of this name is not to be shown. */
 int tdm_rest_is_secret(const char *name, size_t length);

@@ -61,6 +61,9 @@ struct tdm_carrier {
     int body_begun;
 };
 
+/* The server's certificate for who asked for it; `error`: why it was refused, NULL: it was not. */
+void tdm_carrier_show_certificate(const struct tdm_carrier *own,
+                                  const struct tidymail_error *error);
 /* 1 where what came is to be read as the answer; else the report's error is set. */
 int tdm_carrier_judge(struct tdm_carrier *own);
 

@@ -152,15 +152,16 @@ void tdm_secrets_hide(const struct tdm_secrets *secrets, const char *text, size_
     }
 }
 
-void tdm_secrets_hide_text(const struct tdm_secrets *secrets, const tidymail_allocator *allocator,
-                           char **text)
+/* The same in place, for a text of its own on the heap. */
+static void secrets_hide_text(const struct tdm_secrets *secrets,
+                              const tidymail_allocator *allocator, size_t shortest, char **text)
 {
     struct tdm_buf safe;
     if (*text == NULL) {
         return;
     }
     tdm_buf_init(&safe, allocator, TDM_HTTP_ANSWER_MAX * 4);
-    tdm_secrets_hide(secrets, *text, strlen(*text), SECRET_SHORTEST, &safe);
+    tdm_secrets_hide(secrets, *text, strlen(*text), shortest, &safe);
     char *copy = safe.failed ? NULL : tdm_strdup(allocator, tdm_buf_text(&safe));
     tdm_buf_clear(&safe);
     tdm_free(allocator, *text);
@@ -200,17 +201,19 @@ void tdm_secrets_hide_response(const struct tdm_secrets *secrets,
 void tdm_secrets_hide_report(const struct tdm_secrets *secrets, tidymail_report *report)
 {
     const tidymail_allocator *allocator = &report->allocator;
-    char **texts[] = {&report->error.reply, &report->error.message, &report->error.hint,
-                      &report->error.service_code, &report->service_id};
+    char **texts[] = {&report->error.reply, &report->error.message, &report->error.service_code,
+                      &report->service_id};
+    /* the hint is ours, as far as anybody knows */
+    secrets_hide_text(secrets, allocator, SECRET_LONG, &report->error.hint);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        tdm_secrets_hide_text(secrets, allocator, texts[i]);
+        secrets_hide_text(secrets, allocator, SECRET_SHORTEST, texts[i]);
     }
     for (size_t i = 0; i < report->recipient_count; i++) {
-        tdm_secrets_hide_text(secrets, allocator, &report->recipients[i].reply);
-        tdm_secrets_hide_text(secrets, allocator, &report->recipients[i].service_id);
+        secrets_hide_text(secrets, allocator, SECRET_SHORTEST, &report->recipients[i].reply);
+        secrets_hide_text(secrets, allocator, SECRET_SHORTEST, &report->recipients[i].service_id);
     }
     for (size_t i = 0; i < report->notes.count; i++) {
-        tdm_secrets_hide_text(secrets, allocator, &report->notes.items[i]);
+        secrets_hide_text(secrets, allocator, SECRET_SHORTEST, &report->notes.items[i]);
         if (report->notes.items[i] == NULL) {
             report->notes.items[i] = tdm_strdup(allocator, "***");
         }

@@ -25,9 +25,6 @@ void tdm_secrets_add_fields(struct tdm_secrets *secrets, const struct tdm_http_r
 /* Appends `text` with *** for each secret of at least `shortest` bytes. */
 void tdm_secrets_hide(const struct tdm_secrets *secrets, const char *text, size_t length,
                       size_t shortest, struct tdm_buf *out);
-/* The same in place, for a text of its own on the heap; NULL is accepted. */
-void tdm_secrets_hide_text(const struct tdm_secrets *secrets, const tidymail_allocator *allocator,
-                           char **text);
 /* The same for an answer: only secrets that are long enough not to be a part of it by chance. */
 void tdm_secrets_hide_response(const struct tdm_secrets *secrets,
                                struct tdm_http_response *response);

@@ -124,6 +124,7 @@ static int verdict_is_tls(const struct tdm_carrier *own, int written, struct tid
                (!written && tdm_tls_guest_asked(own->tls, error));
     }
     tdm_tls_guest_explain(own->tls, error);
+    tdm_carrier_show_certificate(own, error);
     return 1;
 }
 

@@ -192,14 +192,13 @@ static int open_set_target(tidymail_transport *transport, struct tdm_smtp_own *o
 {
     struct tdm_preset_target target;
     const struct tdm_options *options = &transport->options;
+    if (transport->preset == NULL && (options->region != NULL || options->endpoint != NULL)) {
+        return open_refuse(transport,
+                           options->region != NULL ? "option region: only mail services have one"
+                                                   : "option endpoint: only mail services have one",
+                           "name the server in the URL");
+    }
     if (transport->preset == NULL) {
-        if (options->region != NULL || options->endpoint != NULL) {
-            return open_refuse(transport,
-                               options->region != NULL
-                                   ? "option region: only mail services have one"
-                                   : "option endpoint: only mail services have one",
-                               "name the server's host in the URL");
-        }
         own->given_port = transport->url.port;
         own->given_host = tdm_strdup(&transport->allocator, transport->url.host);
         return own->given_host != NULL ? TIDYMAIL_OK : open_out_of_memory(&transport->error);

@@ -6,14 +6,16 @@
 #include <string.h>
 
 #include "transport/presets.h"
+#include "transport/redirect.h"
 #include "transport/rest_open.h"
+#include "transport/transport_group.h"
 #include "transport/transport_impl.h"
 #include "util/near.h"
 #include "util/str.h"
 
 static const struct tdm_transport_ops *const transport_kinds[] = {
-    &tdm_transport_smtp,      &tdm_transport_smtps,  &tdm_transport_lmtp,
-    &tdm_transport_lmtp_unix, &tdm_transport_memory, &tdm_transport_file};
+    &tdm_transport_smtp,   &tdm_transport_smtps, &tdm_transport_lmtp,    &tdm_transport_lmtp_unix,
+    &tdm_transport_memory, &tdm_transport_file,  &tdm_transport_sendmail};
 
 #define TRANSPORT_KIND_COUNT (sizeof(transport_kinds) / sizeof(transport_kinds[0]))
 #define TRANSPORT_SERVICES_MAX 32
@@ -67,12 +69,17 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
     tdm_buf_init(&hint, &transport->allocator, 4096);
     tdm_buf_add_str(&hint,
                     "known schemes: smtp://host, smtps://host, lmtp://host, "
-                    "lmtp+unix:///path, memory:, file:///dir, sendgrid+smtp://KEY@ and other SMTP "
-                    "servers by name (docs/smtp-presets.md)");
-    for (size_t i = 0; i < TRANSPORT_SERVICES_MAX && tdm_provider_at(i) != NULL; i++) {
-        const struct tdm_provider *provider = tdm_provider_at(i);
-        names[TRANSPORT_KIND_COUNT + i] = provider->scheme;
+                    "lmtp+unix:///path, memory:, file:///dir, sendmail:, failover(URL URL ...), "
+                    "roundrobin(URL URL ...), sendgrid+smtp://KEY@ and other SMTP servers by name "
+                    "(docs/smtp-presets.md)");
+    size_t count = 0;
+    for (; count < TRANSPORT_SERVICES_MAX && tdm_provider_at(count) != NULL; count++) {
+        const struct tdm_provider *provider = tdm_provider_at(count);
+        names[TRANSPORT_KIND_COUNT + count] = provider->scheme;
         tdm_buf_addf(&hint, ", %s", provider->url);
+    }
+    for (size_t i = 0; count < TRANSPORT_SERVICES_MAX && tdm_preset_at(i) != NULL; i++, count++) {
+        names[TRANSPORT_KIND_COUNT + count] = tdm_preset_at(i)->scheme;
     }
     tdm_buf_add_str(&words, "URL: unknown scheme");
     if (strncmp(text + strlen(scheme), "://", 3) == 0) {
@@ -92,11 +99,6 @@ static int transport_set_option(tidymail_transport *transport, const char *name,
     int kind = TIDYMAIL_OK;
     if (transport->preset != NULL && tdm_preset_set_option(transport, name, length, value, &kind)) {
         return kind;
-    }
-    if (transport_is_smtp(transport) && tdm_rest_is_own(name, length)) {
-        return tdm_error_setf(
-            &transport->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
-            "option %.*s: it is about the HTTP APIs of mail services", (int)length, name);
     }
     return transport_is_service(transport)
                ? tdm_rest_set_option(transport, name, length, value)
@@ -410,6 +412,9 @@ static void transport_make_shown_url(tidymail_transport *transport)
 static int transport_set_up(tidymail_transport *transport, const char *text,
                             const tidymail_transport_options *given)
 {
+    if (tdm_group_find(text) != NULL) {
+        return tdm_group_set_up(transport, text, given);
+    }
     int kind = tdm_url_parse(&transport->allocator, text, &transport->url, &transport->error);
     if (kind != TIDYMAIL_OK) {
         return kind;
@@ -431,6 +436,9 @@ static int transport_set_up(tidymail_transport *transport, const char *text,
     }
     if (kind == TIDYMAIL_OK) {
         kind = transport_check_login(transport);
+    }
+    if (kind == TIDYMAIL_OK) {
+        kind = tdm_redirect_check(transport);
     }
     if (kind == TIDYMAIL_OK) {
         transport_make_shown_url(transport);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "transport/drain.h"
+#include "transport/wishes.h"
 
 #define FILE_RANDOM_BYTES 8
 #define FILE_NAME_MAX 64
@@ -202,6 +203,7 @@ static void file_send(tidymail_transport *transport, struct tdm_job *job)
     struct file_letter letter;
     memset(&letter, 0, sizeof(letter));
     letter.folder = letter.file = -1;
+    tdm_wishes_note(job);
     int kind = file_begin(transport, &letter) == 0 ? tdm_job_drain(job, file_take, &letter)
                                                    : TIDYMAIL_KIND_LOCAL;
     if (kind == TIDYMAIL_OK) {
@@ -225,5 +227,4 @@ const struct tdm_transport_ops tdm_transport_file = {
     .open = file_open_transport,
     .send = file_send,
     .close = file_close_transport,
-    .stores = 1,
 };

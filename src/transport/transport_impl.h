@@ -12,6 +12,7 @@
 
 #include "net/tls.h"
 #include "provider/mail.h"
+#include "provider/mail_route.h"
 #include "report/report_data.h"
 #include "transport/options.h"
 #include "transport/url.h"
@@ -30,6 +31,8 @@ struct tdm_trace {
     void *context;
 };
 
+struct tdm_fronted;
+
 struct tdm_job {
     tidymail_report *report;         /* allocated before anything leaves */
     tidymail_smtp_envelope envelope; /* all but its deadline */
@@ -38,6 +41,7 @@ struct tdm_job {
     tidymail_message *message; /* prepared; NULL in a job without a client */
     /* The finished message, signed where that was asked for; NULL: tdm_message_open_source. */
     int (*open_raw)(tidymail_message *message, tidymail_source *source);
+    const struct tdm_route *route; /* NULL: all recipients of the message are in the envelope */
     int done;
 
     /* Where several are under way at once. */
@@ -47,6 +51,7 @@ struct tdm_job {
     int64_t deadline_ms;
     int connection; /* the number of the one it went over */
     void *owner;    /* the client's */
+    struct tdm_fronted *fronted; /* room for its wishes; the client ends them (wishes.h) */
 };
 
 /* Oldest first. */
@@ -61,7 +66,6 @@ void tdm_job_prepend(struct tdm_job_list *list, struct tdm_job *job);
 /* The oldest, taken out; NULL where there is none. */
 struct tdm_job *tdm_job_take(struct tdm_job_list *list);
 
-struct tdm_capabilities;
 struct tdm_preset_use;
 
 /* Who logs in, and with what. */
@@ -88,13 +92,9 @@ struct tdm_transport_ops {
     void (*abort)(tidymail_transport *transport);
     int (*fd)(tidymail_transport *transport);
     int (*next_timeout_ms)(tidymail_transport *transport);
-    /* What can be asked of it beside delivering (struct tdm_service_wishes); NULL: it checks that
-     * itself. A preset has its own. */
-    const struct tdm_capabilities *capabilities;
-    int stores; /* it keeps messages: what is asked of a service is noted in the report */
     enum tdm_transport_login login;
     int is_unix;       /* the URL has a path and no host */
-    int takes_message; /* a job's message, in place of its source */
+    int takes_message; /* a job's message, in place of its source; with the job's route */
 };
 
 struct tidymail_transport {
@@ -117,7 +117,10 @@ struct tidymail_transport {
     /* Gets the server's certificate at each handshake; NULL: nobody asks. */
     void (*certificate)(void *context, const struct tdm_certificate *facts);
     void *certificate_context;
-    void *client;                /* the client's own state: log callback, transcript ring */
+    /* Of the client: tdm_transport_send with all that the client does before and after, for the
+     * members of a group; NULL in a transport without a client. */
+    void (*deliver)(tidymail_transport *transport, struct tdm_job *job);
+    void *client; /* the client's own state: log callback, transcript ring */
     struct tdm_job_list waiting; /* where the kind has no submit */
     struct tdm_job_list ended;   /* by submit, their owner not told yet */
     size_t under_way;            /* submitted, and not in `ended` */
@@ -132,11 +135,17 @@ extern const struct tdm_transport_ops tdm_transport_lmtp_unix;
 extern const struct tdm_transport_ops tdm_transport_memory;
 extern const struct tdm_transport_ops tdm_transport_file;
 extern const struct tdm_transport_ops tdm_transport_rest; /* all services of provider.h */
+extern const struct tdm_transport_ops tdm_transport_sendmail;
+extern const struct tdm_transport_ops tdm_transport_failover;   /* failover(URL URL ...) */
+extern const struct tdm_transport_ops tdm_transport_roundrobin; /* roundrobin(URL URL ...) */
 
 /* Makes a transport from a URL and options; NULL only when out of memory. */
 tidymail_transport *tdm_transport_new(const char *url, const tidymail_transport_options *options,
                                       const tidymail_allocator *allocator,
                                       const struct tdm_clock *clock);
 void tdm_transport_free(tidymail_transport *transport);
+/* Sends one job to those who may get it (options redirect and allow, redirect.c), and returns when
+ * its report is decided. The one way to ops->send. */
+void tdm_transport_send(tidymail_transport *transport, struct tdm_job *job);
 
 #endif

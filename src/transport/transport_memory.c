@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "transport/drain.h"
+#include "transport/wishes.h"
 
 #define MEMORY_MESSAGE_MAX ((size_t)1024 * 1024 * 1024)
 
@@ -96,6 +97,7 @@ static void memory_send(tidymail_transport *transport, struct tdm_job *job)
         tdm_job_failed(job, "out of memory while keeping the message", NULL);
         return;
     }
+    tdm_wishes_note(job);
     tdm_job_sent(job, "memory");
 }
 
@@ -121,7 +123,6 @@ const struct tdm_transport_ops tdm_transport_memory = {
     .open = memory_open,
     .send = memory_send,
     .close = memory_close,
-    .stores = 1,
 };
 
 static const struct memory_message *memory_get(const tidymail_transport *transport, size_t index)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "provider/answer.h"
 #include "transport/open_parts.h"
 #include "transport/rest_carrier.h"
 #include "transport/rest_open.h"
@@ -16,6 +17,7 @@ struct tdm_rest_own {
     const struct tdm_provider *provider;
     char *origin; /* of endpoint=; NULL: the service's own */
     char *prefix;
+    char *endpoint; /* both */
     struct tdm_url proxy_url;
     struct tdm_proxy_config proxy; /* its texts are proxy_url's */
     struct tdm_address source;
@@ -34,6 +36,7 @@ struct rest_send {
     struct tdm_http_request request;
     struct tdm_http_response response;
     struct tdm_secrets secrets;
+    int meaning; /* of a refusal; -1: none */
 };
 
 static void rest_free(struct tdm_rest_own *own)
@@ -43,6 +46,7 @@ static void rest_free(struct tdm_rest_own *own)
     tdm_url_clear(&allocator, &own->proxy_url);
     tdm_free(&allocator, own->origin);
     tdm_free(&allocator, own->prefix);
+    tdm_free(&allocator, own->endpoint);
     tdm_free(&allocator, own);
 }
 
@@ -52,6 +56,18 @@ static int rest_open_no_memory(tidymail_transport *transport)
                          "out of memory", NULL);
 }
 
+/* As services see it: in one form, so that a request that goes there already is known. */
+static int rest_join_endpoint(struct tdm_rest_own *own)
+{
+    struct tdm_buf text;
+    tdm_buf_init(&text, &own->transport->allocator, (size_t)256 * 1024);
+    tdm_buf_addf(&text, "%s%s", own->origin, own->prefix);
+    own->endpoint =
+        text.failed ? NULL : tdm_strdup(&own->transport->allocator, tdm_buf_text(&text));
+    tdm_buf_clear(&text);
+    return own->endpoint != NULL ? TIDYMAIL_OK : rest_open_no_memory(own->transport);
+}
+
 static int rest_fill(struct tdm_rest_own *own)
 {
     tidymail_transport *transport = own->transport;
@@ -59,6 +75,7 @@ static int rest_fill(struct tdm_rest_own *own)
     int kind = tdm_rest_check_region(transport);
     if (kind == TIDYMAIL_OK && options->endpoint != NULL) {
         kind = tdm_rest_read_endpoint(transport, &own->origin, &own->prefix);
+        kind = kind == TIDYMAIL_OK ? rest_join_endpoint(own) : kind;
     }
     if (kind == TIDYMAIL_OK && options->proxy != NULL) {
         kind = tdm_open_proxy(transport, &own->proxy_url, &own->proxy);
@@ -136,10 +153,10 @@ static int rest_fill_account(struct rest_send *send)
     }
     account->options = send->options;
     account->option_count = count;
-    if (transport->options.endpoint != NULL) {
+    if (send->own->endpoint != NULL) {
         static char name[] = "endpoint";
         send->options[count].name = name;
-        send->options[count].value = transport->options.endpoint;
+        send->options[count].value = send->own->endpoint;
         account->option_count++;
     }
     return TIDYMAIL_OK;
@@ -154,6 +171,12 @@ static void rest_fill_secrets(struct rest_send *send)
         const struct tdm_mail_field *option = &transport->service_options[i];
         if (tdm_rest_is_secret(option->name, strlen(option->name))) {
             tdm_secrets_add(&send->secrets, option->value);
+        }
+    }
+    const struct tdm_service_pairs *given = &send->job->message->service.options;
+    for (size_t i = 0; i < given->count; i++) {
+        if (tdm_rest_is_secret(given->items[i].name, strlen(given->items[i].name))) {
+            tdm_secrets_add(&send->secrets, given->items[i].value);
         }
     }
 }
@@ -171,6 +194,10 @@ static int rest_read_mail(struct rest_send *send)
     int kind = tdm_mail_open(&send->mail, send->job->message, &transport->allocator, error);
     if (send->job->open_raw != NULL) {
         send->mail.open_raw = send->job->open_raw;
+    }
+    if (kind == TIDYMAIL_OK && send->job->route != NULL) {
+        unsigned can = send->own->provider->capabilities.can;
+        kind = tdm_mail_route(&send->mail, send->job->route, (can & TDM_CAN_HEADERS) != 0, error);
     }
     if (kind == TIDYMAIL_OK) {
         kind = tdm_capabilities_check(&send->own->provider->capabilities, &send->mail,
@@ -246,6 +273,7 @@ static int rest_build(struct rest_send *send)
     job->now_s = transport->clock.wall_s();
     job->random = send->random;
     job->allocator = &transport->allocator;
+    job->meaning = &send->meaning;
     if (transport->clock.random(send->random, sizeof(send->random)) != 0) {
         return tdm_error_set(error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE,
                              "the system gives no random numbers", NULL);
@@ -276,6 +304,18 @@ static int rest_prepare(struct rest_send *send)
     return kind == TIDYMAIL_OK ? rest_build(send) : kind;
 }
 
+/* An empty request was refused: for its emptiness, and so the key is good, or for something else. */
+static void rest_judge_probe(struct rest_send *send)
+{
+    tidymail_report *report = send->job->report;
+    int is_empty = send->meaning == TDM_MEANS_DATA || send->meaning == TDM_MEANS_RECIPIENT ||
+                   send->meaning == TDM_MEANS_SENDER;
+    if (is_empty || send->response.status / 100 == 2) {
+        tdm_error_clear(&report->error);
+        tdm_error_init(&report->error, &report->allocator);
+    }
+}
+
 static void rest_exchange(struct rest_send *send)
 {
     const tidymail_transport *transport = send->own->transport;
@@ -296,6 +336,9 @@ static void rest_exchange(struct rest_send *send)
         tdm_show_body(&transport->trace, &exchange, is_tls);
         tdm_secrets_hide_response(&send->secrets, &send->response);
         send->own->provider->parse(&send->provider_job, &send->response, send->job->report);
+        if (send->job->envelope.probe) {
+            rest_judge_probe(send);
+        }
     }
 }
 
@@ -310,6 +353,8 @@ static void rest_send(tidymail_transport *transport, struct tdm_job *job)
         send->job = job;
         tdm_http_request_init(&send->request, &transport->allocator);
         tdm_http_response_init(&send->response, &transport->allocator);
+        send->request.is_probe = job->envelope.probe;
+        send->meaning = -1;
         rest_fill_secrets(send);
         if (rest_prepare(send) == TIDYMAIL_OK) {
             rest_exchange(send);

@@ -10,6 +10,7 @@
 #include "transport/open_parts.h"
 #include "transport/presets.h"
 #include "transport/smtp_own.h"
+#include "transport/wishes.h"
 #include "util/base64.h"
 
 #define DEFAULT_TIMEOUT_MS ((int64_t)1800 * 1000)
@@ -238,7 +239,10 @@ static void smtp_begin_job(struct tdm_smtp_own *own, struct tdm_job *job)
     }
 }
 
-static void smtp_send(tidymail_transport *transport, struct tdm_job *job)
+static const struct tdm_capabilities smtp_capabilities = {.name = "an SMTP server",
+                                                          .can = TDM_CAN_PLAIN};
+
+static void smtp_send_job(tidymail_transport *transport, struct tdm_job *job)
 {
     struct tdm_smtp_own *own = transport->impl;
     smtp_begin_job(own, job);
@@ -261,8 +265,12 @@ static void smtp_submit(tidymail_transport *transport, struct tdm_job *job)
 {
     struct tdm_smtp_own *own = transport->impl;
     smtp_begin_job(own, job);
-    if (smtp_open_loop(own) != 0) {
-        smtp_fail_loop(job);
+    int kind = tdm_wishes_begin(transport, &smtp_capabilities, job, job->fronted);
+    if (kind != TIDYMAIL_OK || smtp_open_loop(own) != 0) {
+        if (kind == TIDYMAIL_OK) {
+            smtp_fail_loop(job);
+        }
+        tdm_report_decide(job->report);
         tdm_job_append(&transport->ended, job);
         return;
     }
@@ -321,6 +329,18 @@ static void smtp_abort(tidymail_transport *transport)
     }
 }
 
+static void smtp_send(tidymail_transport *transport, struct tdm_job *job)
+{
+    struct tdm_fronted fronted;
+    if (tdm_wishes_begin(transport, &smtp_capabilities, job, &fronted) == TIDYMAIL_OK) {
+        smtp_send_job(transport, job);
+    } else {
+        tdm_report_decide(job->report);
+        job->done = 1;
+    }
+    tdm_wishes_end(job, &fronted);
+}
+
 static void smtp_close(tidymail_transport *transport)
 {
     struct tdm_smtp_own *own = transport->impl;
@@ -372,13 +392,6 @@ static int lmtp_open(tidymail_transport *transport)
     return tdm_smtp_open(transport, 1, 0);
 }
 
-/* The protocol knows messages; what services do beside that, it has no words for. */
-static const struct tdm_capabilities smtp_capabilities = {
-    .name = "an SMTP server",
-    .can = ~(unsigned)(TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
-                       TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY | TDM_CAN_SANDBOX),
-};
-
 const struct tdm_transport_ops tdm_transport_smtp = {
     .scheme = "smtp",
     .open = smtp_open,
@@ -389,7 +402,6 @@ const struct tdm_transport_ops tdm_transport_smtp = {
     .fd = smtp_fd,
     .next_timeout_ms = smtp_next_timeout,
     .close = smtp_close,
-    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_smtps = {
@@ -402,7 +414,6 @@ const struct tdm_transport_ops tdm_transport_smtps = {
     .fd = smtp_fd,
     .next_timeout_ms = smtp_next_timeout,
     .close = smtp_close,
-    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_lmtp = {
@@ -415,7 +426,6 @@ const struct tdm_transport_ops tdm_transport_lmtp = {
     .fd = smtp_fd,
     .next_timeout_ms = smtp_next_timeout,
     .close = smtp_close,
-    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
 };
 const struct tdm_transport_ops tdm_transport_lmtp_unix = {
@@ -428,7 +438,6 @@ const struct tdm_transport_ops tdm_transport_lmtp_unix = {
     .fd = smtp_fd,
     .next_timeout_ms = smtp_next_timeout,
     .close = smtp_close,
-    .capabilities = &smtp_capabilities,
     .login = TDM_TRANSPORT_LOGIN_SMTP,
     .is_unix = 1,
 };

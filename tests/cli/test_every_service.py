@@ -82,7 +82,7 @@ def send(url, words, *more):
 
 
 # Their APIs have one place for the name and the Content-ID of an image.
-NAMED_BY_ID = {"sparkpost", "mandrill"}
+NAMED_BY_ID = {"mailgun", "sparkpost", "mandrill"}
 # Their pages tell no answer for a used up quota.
 NO_QUOTA = {"mailjet", "graph"}
 

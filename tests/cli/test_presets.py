@@ -141,10 +141,10 @@ def test_sendgrid(serve):
 
 
 def test_ses(serve):
-    message = asked(serve, "ses+smtp://I:S@eu-west-1?configuration-set=shop", "--metadata", "a=1",
-                    "--metadata", "b=x_-2")
+    message = asked(serve, "ses+smtp://I:S@eu-west-1?configuration-set=shop", "--tag", "one", "--tag",
+                    "two", "--metadata", "a=1", "--metadata", "b=x_-2")
     assert message["X-SES-CONFIGURATION-SET"] == "shop"
-    assert message["X-SES-MESSAGE-TAGS"] == "a=1, b=x_-2"
+    assert message["X-SES-MESSAGE-TAGS"] == "tag=one, tag2=two, a=1, b=x_-2"
 
 
 def test_postmark(serve):
@@ -224,6 +224,16 @@ def test_left_out(serve):
     assert done.status == 0
     assert done.json["notes"] == ["left out: tags, which Brevo over SMTP does not take"]
     assert b"one" not in server.messages()[0].split(b"\r\n\r\n")[0]
+
+
+def test_members_of_a_group(serve):
+    """Each member says what is asked in its own fields, and the one before leaves nothing behind."""
+    server = serve(store=True)
+    url = (f"failover(mailgun+smtp://u:p@?endpoint=smtp://127.0.0.1:1 {to(server, 'postmark+smtp://T@')})")
+    done = send(url, "--tag", "one", "--json")
+    assert done.status == 0, done.out + done.err
+    message = email.message_from_bytes(server.messages()[0], policy=email.policy.SMTP)
+    assert message["X-PM-Tag"] == "one" and message["X-Mailgun-Tag"] is None
 
 
 def test_endpoint_is_the_only_host():

@@ -579,6 +579,26 @@ def test_each_personalization_is_a_message(double):
     assert len(server.messages()) == 2
 
 
+def test_an_invitation_is_the_third_alternative(double):
+    server = double()
+    content = api.sendgrid()
+    event = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
+    content["content"].append({"type": "text/calendar; method=REQUEST", "value": event})
+    assert server.send("sendgrid", content).status == 202
+    message, = server.messages()
+    alternatives, *files = message.iter_parts()
+    assert [p.get_content_type() for p in alternatives.iter_parts()] == \
+        ["text/plain", "text/html", "text/calendar"]
+    assert body_of(message, "plain") == api.TEXT and body_of(message, "html") == api.HTML
+    calendar = list(alternatives.iter_parts())[2]
+    assert calendar.get_param("method") == "REQUEST"
+    assert api.lines(calendar.get_content()) == api.lines(event)
+    assert [(p.get_filename(), p.get_content_type(), p.get_payload(decode=True))
+            for p in files[:2]] == api.FILES
+    assert files[2]["Content-ID"] == f"<{api.IMAGE[0]}>"
+    assert not message.defects
+
+
 def test_idempotency(double):
     server = double()
     first = server.send("resend", Idempotency_Key="k1")

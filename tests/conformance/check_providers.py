@@ -7,6 +7,7 @@ import datetime
 import email.utils
 import json
 import sys
+import urllib.parse
 
 import provider_meaning
 from conformance import Count, Probe, Raw, Refused, has_defects, rows
@@ -16,7 +17,7 @@ probe = Probe()
 # scheme: file, key, secret, host, the field of the answer that has the id
 SERVICES = {
     "mailgun": ("mailgun", "test_api_key", "", "example.com", ""),
-    "sendgrid": ("sendgrid", "test_api_key", "", "", ""),
+    "sendgrid": ("sendgrid", "test_api_key", "", "", "x-message-id"),
     "ses": ("amazon-ses", "test-access-key-id", "test-secret-access-key", "us-east-1", ""),
     "postmark": ("postmark", "test_server_token", "", "", ""),
     "resend": ("resend", "test_api_key", "", "", ""),
@@ -162,7 +163,7 @@ def answer_of(scheme, row):
                                             if k != "ResponseMetadata"}).encode())
     body = response.get("body")
     body = body if isinstance(body, bytes) else (body or "").encode()
-    # header fields of answers are not recorded: the id of MailerSend stands in one
+    # header fields of answers are not recorded: the ids of SendGrid and MailerSend stand in one
     known = (row.get("result") or {}).get("message_id") if field else None
     return (response["status"], field if known else "", known or "", body)
 
@@ -179,24 +180,28 @@ def host_of(scheme, row):
     """Mailgun's URL names the domain to send from."""
     if scheme != "mailgun":
         return SERVICES[scheme][3]
-    return row["request"]["url"].split("/v3/")[1].split("/")[0].replace("%20%23%20", " # ")
+    return urllib.parse.unquote(row["request"]["url"].split("/v3/")[1].split("/")[0])
 
 
 def refusal_rule(scheme, message, words):
     """The rule by which a refusal is right; None: there is none."""
-    if "does not take this" in words:
+    if "does not take this" in words or "makes the reverse-path itself" in words:
         return "unsupported-is-refused"
-    if "more than" in words and "takes in one message" in words:
+    if ("more than" in words and "takes in one message" in words) or " at most" in words:
         return "limits-are-checked"
     if "name of <" in words and "comma or semicolon" in words:
         return "words-the-service-refuses"
+    if scheme == "ses" and words.startswith("tags: ") and "of ASCII" in words:
+        return "message-tags"
+    if words.startswith("template: ") and "passes over text" in words:
+        return "text-beside-template"
     if words.startswith("to: ") and not message["to"]:
         return "to-is-needed"
     if has_defects(", ".join(message["reply_to"])) and words.startswith("Reply-To"):
         return "no-guessing"
     if "control character" in words:
         return "control-characters"
-    if scheme == "mailgun" and "domain" in words:
+    if "that a domain cannot hold" in words or (scheme == "mailgun" and "domain" in words):
         return "domains"
     return None
 

@@ -24,8 +24,8 @@ def shown(name, spec):
     """A mailbox as a reader shows it, its domain in A-labels."""
     name = str(make_header(decode_header(name)))
     local, at, domain = spec.rpartition("@")
-    if not domain.isascii():
-        domain = domain.encode("idna").decode()
+    domain = ".".join(label if label.isascii() else "xn--" + label.lower().encode("punycode").decode()
+                      for label in domain.split("."))
     spec = f"{local}{at}{domain.lower()}"
     return f"{name} <{spec}>" if name and name != spec else spec
 
@@ -415,7 +415,7 @@ def of_tidymail(scheme, request, body):
 def remove(meaning, value):
     """Takes members of this value out."""
     for key, item in list(meaning.items()):
-        if item == value:
+        if item in (value, [value]):
             del meaning[key]
         elif isinstance(item, dict):
             remove(item, value)
@@ -452,8 +452,23 @@ def unnamed(files, others):
 def rule_of(scheme, row, path, theirs, ours):
     """The rule of differences.txt for a difference; None: there is none."""
     member = path.split("/")[-1].lower()
+    if scheme == "postmark" and path == "body/Headers/x-pm-keepid" and ours == "true":
+        return "keeps-message-id"
+    if scheme == "ses" and path == "body/ConfigurationSetName" and ours is None:
+        return "settings-of-anymail"
+    if scheme == "ses" and path.startswith(("body/EmailTags/", "body/headers/x-tag",
+                                            "body/headers/x-metadata")):
+        return "message-tags"
+    if path == "url" and scheme == "mailgun" and "/messages/" in theirs:
+        return "endpoint-of-its-own"  # one with a domain and a path too much
     if path == "url" and api_of(theirs) != api_of(row["usual_url"]):
         return "endpoint-of-its-own"
+    if path == "body/files" and theirs and ours:  # anymail's own name for a file without one
+        theirs = [item[1:] for item in theirs if item[1] != "attachment"], [
+            [item[0], *item[2:]] for item in theirs if item[1] == "attachment"]
+        ours = [item[1:] for item in ours if item[1] != "attachment.txt"], [
+            [item[0], *item[2:]] for item in ours if item[1] == "attachment.txt"]
+        return "file-names" if theirs == ours else None
     if member.startswith("attachment") and theirs and ours and unnamed(ours, theirs) == theirs:
         return "file-names"
     return None

@@ -72,7 +72,8 @@ static const struct letter letters[] = {
      "POST /v3/mail/send HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nAuthorization: Bearer k\r\n" JSON,
      "{\"personalizations\":[{\"to\":[{\"email\":\"b@example.org\",\"name\":\"B\"}],"
      "\"cc\":[{\"email\":\"c@example.org\"}]}],\"from\":{\"email\":\"a@example.org\"},"
-     "\"subject\":\"s\",\"content\":[{\"type\":\"text/plain\",\"value\":\"t\"}],"
+     "\"subject\":\"s\",\"content\":[{\"type\":\"text/plain\",\"value\":\"t\"},{\"type\":\"text/"
+     "x\",\"value\":\"y\"}],"
      "\"categories\":[\"w\"],\"custom_args\":{\"o\":\"7\"},\"asm\":{\"group_id\":1},"
      "\"attachments\":[{\"filename\":\"a.txt\",\"content\":\"" FILE64 "\"}]}",
      "HTTP/1.1 202 Accepted\r\n"},

@@ -241,6 +241,13 @@ static void write_options(char *out, size_t size, const struct tls_case *one,
     }
 }
 
+static void count_certificate(void *context, const struct tdm_certificate *facts)
+{
+    assert_string_equal(facts->names, "mail.example, 127.0.0.1");
+    assert_int_equal(strlen(facts->sha256), 64);
+    ++*(int *)context;
+}
+
 static void play_tls(const struct tls_case *one, const struct peer_identity *identity)
 {
     const struct peer_step *const scripts[] = {
@@ -252,6 +259,9 @@ static void play_tls(const struct tls_case *one, const struct peer_identity *ide
     peer_start(&peer, scripts, identity);
     write_options(more, sizeof(more), one, identity);
     tidymail_transport *transport = open_fake("https", one->host, peer.port, more);
+    int asked = 0;
+    transport->certificate = count_certificate;
+    transport->certificate_context = &asked;
     tidymail_report *report = send_hello(transport);
     const tidymail_error *error = tidymail_report_error(report);
     int wanted = one->kind == TIDYMAIL_OK ? TIDYMAIL_SENT
@@ -274,6 +284,7 @@ static void play_tls(const struct tls_case *one, const struct peer_identity *ide
     if (one->kind == TIDYMAIL_OK) {
         assert_int_equal(strncmp(report->peer.tls_version, "TLSv1.", 6), 0);
         assert_non_null(report->peer.tls_cipher);
+        assert_int_equal(asked, 1);
         assert_true(report->phase_ms[TIDYMAIL_PHASE_TLS] >= 0);
         assert_non_null(strstr(transcript, "request ~> POST /v1/send?a=b HTTP/1.1"));
         assert_non_null(strstr(transcript, "response <~ HTTP/1.1 200 OK"));

@@ -185,7 +185,7 @@ static void bad_values_say_what_is_allowed(void **state)
         {"password-from", "env:", "allowed: env:NAME"},
         {"tiemout", "5", "unknown option \"tiemout\", did you mean timeout?"},
         {"time-out", "5", "did you mean timeout?"},
-        {"tsl", "none", "did you mean tls?"},
+        {"tsl", "none", "did you mean tls"},
         {"final", "3", "did you mean final-timeout?"},
         {"Timeout", "3", "unknown option \"Timeout\", did you mean timeout?"},
         {"", "5", "unknown option \"\""},

@@ -45,6 +45,9 @@ static void the_table_agrees_with_the_services(void **state)
     for (size_t i = 0; i < tidymail_provider_count(); i++) {
         const struct tdm_provider *provider = tdm_provider_find(tidymail_provider_scheme(i));
         assert_ptr_equal(provider, tdm_provider_at(i));
+        for (size_t other = 0; other < i; other++) {
+            assert_string_not_equal(tidymail_provider_scheme(i), tidymail_provider_scheme(other));
+        }
         assert_string_equal(tidymail_provider_name(i), provider->capabilities.name);
         for (size_t k = 0; k < tidymail_feature_count(); k++) {
             assert_int_equal(tidymail_provider_can(i, k),

@@ -1,5 +1,5 @@
 /* wishes.c: see wishes.h. The message is not touched: it may go through another transport next. */
-#include "client/wishes.h"
+#include "transport/wishes.h"
 
 #include <string.h>
 
@@ -12,46 +12,22 @@ static void wishes_note(void *context, const char *line)
     tdm_report_add_note(context, line);
 }
 
-/* "not part of the stored message: tags, metadata" */
-static void wishes_note_stored(const struct tdm_service_wishes *wishes, tidymail_report *report)
+void tdm_wishes_note(struct tdm_job *job)
 {
     struct tdm_buf line;
     size_t count = 0;
-    tdm_buf_init(&line, &report->allocator, 1024);
+    tdm_buf_init(&line, &job->report->allocator, 1024);
     tdm_buf_add_str(&line, "asked of a mail service, and no part of the stored message:");
-    for (int i = 0; i < TDM_FEATURE_COUNT; i++) {
-        if (tdm_wishes_use(wishes, (enum tdm_feature)i)) {
+    for (int i = 0; i < TDM_FEATURE_COUNT && job->message != NULL; i++) {
+        if (tdm_wishes_use(&job->message->service, (enum tdm_feature)i)) {
             tdm_buf_addf(&line, "%s %s", count++ > 0 ? "," : "",
                          tdm_feature_words((enum tdm_feature)i));
         }
     }
     if (count > 0 && !line.failed) {
-        tdm_report_add_note(report, tdm_buf_text(&line));
+        tdm_report_add_note(job->report, tdm_buf_text(&line));
     }
     tdm_buf_clear(&line);
-}
-
-int tdm_wishes_prepare(tidymail_transport *transport, const tidymail_message *message,
-                       tidymail_report *report, struct tdm_fronted *fronted)
-{
-    memset(fronted, 0, sizeof(*fronted));
-    tdm_buf_init(&fronted->fields, &transport->allocator, WISHES_FIELDS_MAX);
-    if (transport->ops->stores) {
-        wishes_note_stored(&message->service, report);
-        return TIDYMAIL_OK;
-    }
-    const struct tdm_preset_use *use = transport->preset;
-    const struct tdm_capabilities *capabilities =
-        use != NULL ? &use->preset->service.capabilities : transport->ops->capabilities;
-    if (capabilities == NULL) {
-        return TIDYMAIL_OK;
-    }
-    int kind = tdm_capabilities_check_wishes(capabilities, &message->service,
-                                             transport->options.drop_unsupported, wishes_note,
-                                             report, &report->error);
-    return kind == TIDYMAIL_OK && use != NULL
-               ? tdm_preset_write_fields(use, &message->service, &fronted->fields, &report->error)
-               : kind;
 }
 
 static ptrdiff_t fronted_read(void *context, void *buffer, size_t capacity)
@@ -87,27 +63,48 @@ static const char *fronted_error(void *context)
     return fronted->inner.error(fronted->inner.context);
 }
 
-static void fronted_release(void *context)
+static void fronted_put(struct tdm_fronted *fronted, struct tdm_job *job)
 {
-    struct tdm_fronted *fronted = context;
-    fronted->inner.release(fronted->inner.context);
-}
-
-void tdm_wishes_front(struct tdm_fronted *fronted, tidymail_source *source)
-{
-    if (fronted->fields.length == 0) {
-        return;
-    }
+    tidymail_source *source = &job->source;
     fronted->inner = *source;
+    fronted->size = job->envelope.size;
     source->read = fronted_read;
     source->rewind = source->rewind != NULL ? fronted_rewind : NULL;
     source->size = source->size != NULL ? fronted_size : NULL;
     source->error = source->error != NULL ? fronted_error : NULL;
-    source->release = source->release != NULL ? fronted_release : NULL;
     source->context = fronted;
+    if (job->envelope.size >= 0) {
+        job->envelope.size += (int64_t)fronted->fields.length;
+    }
 }
 
-void tdm_wishes_clear_front(struct tdm_fronted *fronted)
+int tdm_wishes_begin(tidymail_transport *transport, const struct tdm_capabilities *plain,
+                     struct tdm_job *job, struct tdm_fronted *fronted)
 {
+    memset(fronted, 0, sizeof(*fronted));
+    tdm_buf_init(&fronted->fields, &transport->allocator, WISHES_FIELDS_MAX);
+    if (job->message == NULL) {
+        return TIDYMAIL_OK; /* a job without a client */
+    }
+    const struct tdm_preset_use *use = transport->preset;
+    const struct tdm_service_wishes *wishes = &job->message->service;
+    int kind = tdm_capabilities_check_wishes(
+        use != NULL ? &use->preset->service.capabilities : plain, wishes,
+        transport->options.drop_unsupported, wishes_note, job->report, &job->report->error);
+    if (kind == TIDYMAIL_OK && use != NULL) {
+        kind = tdm_preset_write_fields(use, wishes, &fronted->fields, &job->report->error);
+    }
+    if (kind == TIDYMAIL_OK && fronted->fields.length > 0) {
+        fronted_put(fronted, job);
+    }
+    return kind;
+}
+
+void tdm_wishes_end(struct tdm_job *job, struct tdm_fronted *fronted)
+{
+    if (fronted->inner.read != NULL) {
+        job->source = fronted->inner;
+        job->envelope.size = fronted->size;
+    }
     tdm_buf_clear(&fronted->fields);
 }
