@@ -360,8 +360,8 @@ static int64_t pool_distribute(struct tdm_smtp_own *own)
     while (pool_may_send(own, &until_ms)) {
         int failed = 0;
         struct tdm_smtp_line *line = pool_choose(own, &failed);
-        if (line == NULL && !failed) {
-            break;
+        if ((line == NULL && !failed) || own->queue.first == NULL) {
+            break; /* looking whether a line still stands may have given it what waited */
         }
         if (line != NULL) {
             pool_give(own, line);
