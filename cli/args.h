@@ -37,6 +37,7 @@ struct cli_command {
     const char *purpose;  /* one line */
     const struct cli_option_group *groups;
     const char *footer; /* last lines of --help; NULL: none */
+    /* NULL: it reads its arguments by itself (main.c) */
     int (*run)(const struct cli_args *args, struct cli_failure *failure);
 };
 

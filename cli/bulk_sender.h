@@ -6,14 +6,17 @@
 
 #include <tidymail/transport.h>
 
+#include "account.h"
+
 struct bulk_sender;
 
 /* The report is valid during the call. */
 typedef void (*bulk_sender_done)(void *context, void *row, const tidymail_report *report);
 
 /* NULL when out of memory. Errors of the URL stick to the transport. */
-struct bulk_sender *bulk_sender_open(const char *url, const tidymail_transport_options *options,
-                                     long connections, bulk_sender_done done, void *context);
+struct bulk_sender *bulk_sender_open(const struct cli_account *where,
+                                     const tidymail_transport_options *options, long connections,
+                                     bulk_sender_done done, void *context);
 /* Who is under way gets its answer. */
 void bulk_sender_close(struct bulk_sender *sender);
 const tidymail_transport *bulk_sender_transport(const struct bulk_sender *sender);

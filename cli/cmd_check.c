@@ -7,6 +7,7 @@
 
 #include <tidymail/tidymail.h>
 
+#include "account.h"
 #include "commands.h"
 #include "exit_code.h"
 #include "output.h"
@@ -16,7 +17,7 @@
 
 static const struct cli_option check_options[] = {
     {"target", "URL", "what to check", CLI_OPERAND},
-    {"url", "URL", "the same by name; else the environment's TIDYMAIL_URL", 0},
+    {"url", "URL", "the same by name; else --account, TIDYMAIL_URL, the default account", 0},
     {"user", "U", "instead of the URL's user and password", 0},
     {"password", "P", "its password (others on this machine can see it)", 0},
     {"from", "ADDRESS", "with --to: try MAIL and RCPT too, without a message", 0},
@@ -31,6 +32,7 @@ static const struct cli_option check_options[] = {
 
 static const struct cli_option_group check_groups[] = {
     {"Options", check_options, 0},
+    {"Accounts", account_options, 0},
     {"Options of the URL, as --NAME VALUE; they beat the URL's (--help=all)",
      transport_option_names, 1},
     {NULL, NULL, 0},
@@ -221,8 +223,56 @@ static int check_walk(const struct cli_args *args, const char *url,
     return status;
 }
 
+/* The account's own options in front of those of the command line, which beat them. To be freed. */
+static const char **check_add_account(const struct cli_account *where,
+                                      tidymail_transport_options *transport)
+{
+    const tidymail_transport_options *own = tidymail_account_options(where->account);
+    size_t front = own != NULL ? own->option_count : 0;
+    const char **both = calloc(front + transport->option_count + 1, sizeof(*both));
+    for (size_t i = 0; both != NULL && i < front; i++) {
+        both[i] = own->options[i];
+    }
+    for (size_t i = 0; both != NULL && i < transport->option_count; i++) {
+        both[front + i] = transport->options[i];
+    }
+    if (own != NULL && transport->user == NULL && own->user != NULL) {
+        transport->user = own->user;
+        transport->password = transport->password != NULL ? transport->password : own->password;
+    }
+    transport->options = both;
+    transport->option_count += front;
+    return both;
+}
+
+static int check_account(const struct cli_args *args, const struct cli_account *where,
+                         tidymail_check_options *options, tidymail_transport_options *transport,
+                         struct cli_failure *failure)
+{
+    const tidymail_error *error = tidymail_account_error(where->account);
+    const char *url = where->account != NULL ? tidymail_account_url(where->account) : where->url;
+    int status = 0;
+    if (error != NULL) {
+        int kind = tidymail_error_kind(error);
+        return failure_set(failure, exit_code_of(TIDYMAIL_FAILED, kind, TIDYMAIL_PHASE_PREPARE, 0),
+                           kind, "%s", tidymail_error_message(error));
+    }
+    const char **both = check_add_account(where, transport);
+    options->from =
+        options->from == NULL && options->to_count > 0 ? account_from(where) : options->from;
+    options->transport = transport;
+    if (both == NULL) {
+        failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
+    } else {
+        status = check_walk(args, url, options, failure);
+    }
+    free(both);
+    return status;
+}
+
 /* Collects the values of the options that may be given several times, and walks. */
-static int check_with(const struct cli_args *args, const char *url, struct cli_failure *failure)
+static int check_with(const struct cli_args *args, const struct cli_account *where,
+                      struct cli_failure *failure)
 {
     const char *size = args_get(args, "size");
     const char **to = calloc(args->count + 1, sizeof(*to));
@@ -242,14 +292,14 @@ static int check_with(const struct cli_args *args, const char *url, struct cli_f
     options.to = to;
     options.domain = args_get(args, "domain");
     options.selectors = selectors;
-    options.transport = &transport;
     options.progress = isatty(STDERR_FILENO) && !args_has(args, "json") ? check_progress : NULL;
     transport.user = args_get(args, "user");
     transport.password = args_get(args, "password");
     if (to == NULL || selectors == NULL) {
         failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
     } else if (transport_options_collect(args, &transport, failure) == 0) {
-        status = check_walk(args, url, &options, failure);
+        tidymail_transport_options merged = transport;
+        status = check_account(args, where, &options, &merged, failure);
     }
     transport_options_free(&transport);
     free(to);
@@ -259,29 +309,29 @@ static int check_with(const struct cli_args *args, const char *url, struct cli_f
 
 static int check_run(const struct cli_args *args, struct cli_failure *failure)
 {
-    const char *url = args_get(args, "target");
-    url = url != NULL ? url : args_get(args, "url");
-    url = url != NULL || args_has(args, "domain") ? url : getenv("TIDYMAIL_URL");
+    struct cli_account where = {NULL, NULL, NULL};
+    const char *size = args_get(args, "size");
+    int has_url = args_has(args, "target") || args_has(args, "url") || args_has(args, "account") ||
+                  args_has(args, "config");
     if (args_has(args, "selector") && !args_has(args, "domain")) {
         return failure_usage(failure, "--selector needs --domain");
     }
-    if (url == NULL && args_has(args, "domain")) {
-        return check_with(args, NULL, failure);
+    if (has_url || !args_has(args, "domain")) {
+        if (account_choose(&where, args, args_get(args, "target"), args_get(args, "from"),
+                           failure) != 0) {
+            account_release(&where);
+            return failure->status;
+        }
+        if (args_has(args, "from") && !args_has(args, "to")) {
+            failure_usage(failure, "--from needs --to: whom to try");
+        } else if (size != NULL && (size[0] == '\0' || strspn(size, "0123456789") != strlen(size) ||
+                                    strlen(size) > 15 || !args_has(args, "to"))) {
+            failure_usage(failure, "--size is a number of bytes, and needs --to");
+        }
     }
-    if (url == NULL || url[0] == '\0') {
-        failure_usage(failure, "no URL: none is given, and TIDYMAIL_URL is not set");
-        failure_hint(failure, "such as tidymail check smtp://user:password@mail.example.org");
-        return failure->status;
-    }
-    if (args_has(args, "from") && !args_has(args, "to")) {
-        return failure_usage(failure, "--from needs --to: whom to try");
-    }
-    const char *size = args_get(args, "size");
-    if (size != NULL && (size[0] == '\0' || strspn(size, "0123456789") != strlen(size) ||
-                         strlen(size) > 15 || !args_has(args, "to"))) {
-        return failure_usage(failure, "--size is a number of bytes, and needs --to");
-    }
-    return check_with(args, url, failure);
+    int status = failure->status == 0 ? check_with(args, &where, failure) : 0;
+    account_release(&where);
+    return failure->status != 0 ? failure->status : status;
 }
 
 const struct cli_command command_check = {

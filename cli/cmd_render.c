@@ -23,6 +23,7 @@ static const struct cli_option_group render_groups[] = {
     {"For the mail service: the same", service_options, 1},
     {"So that send can be tried by changing one word; only --json (of a failure) is used",
      send_where, 1},
+    {"Account and login: not used either", send_account, 1},
     {"Options of the URL: not used either", transport_option_names, 1},
     {NULL, NULL, 0},
 };

@@ -8,9 +8,11 @@
 
 #include <tidymail/tidymail.h>
 
+#include "account.h"
 #include "commands.h"
 #include "envelope_options.h"
 #include "exit_code.h"
+#include "log_line.h"
 #include "message_options.h"
 #include "output.h"
 #include "send_options.h"
@@ -18,11 +20,17 @@
 #include "transport_options.h"
 
 const struct cli_option send_where[] = {
-    {"url", "URL", "where to; else the environment's TIDYMAIL_URL", 0},
-    {"user", "U", "instead of the URL's user and password", 0},
-    {"password", "P", "its password (others on this machine can see it)", 0},
+    {"url", "URL", "where to; else --account, TIDYMAIL_URL, the default account", 0},
     {"json", NULL, "the result as one JSON object", 0},
     {"trace", "FILE", "the session, live, on standard error or into FILE", CLI_OPTIONAL},
+    {NULL, NULL, NULL, 0},
+};
+
+const struct cli_option send_account[] = {
+    {"account", "NAME", "an account of the configuration file (docs/config.md)", 0},
+    {"config", "FILE", "that file, in place of ~/.config/tidymail/config", 0},
+    {"user", "U", "instead of the URL's user and password", 0},
+    {"password", "P", "its password (others on this machine can see it)", 0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -30,6 +38,7 @@ static const struct cli_option_group send_groups[] = {
     {"Where, and what to show", send_where, 0},
     {"Message", message_options, 0},
     {"More of it (--help=all says more, docs/messages.md too)", message_more_options, 1},
+    {"Account (docs/config.md), and login", send_account, 1},
     {"What to ask a mail server for", envelope_options, 1},
     {"What to ask a mail service for (tidymail providers)", service_options, 1},
     {"Options of the URL, as --NAME VALUE; they beat the URL's", transport_option_names, 1},
@@ -66,24 +75,28 @@ static FILE *send_open_trace(const struct cli_args *args, struct cli_failure *fa
     return stream;
 }
 
-const char *send_url(const struct cli_args *args, struct cli_failure *failure)
+static void send_log(const struct cli_args *args, const struct cli_account *where,
+                     struct log_line *line, tidymail_message *message)
 {
-    const char *url = args_get(args, "url");
-    if (url == NULL) {
-        url = getenv("TIDYMAIL_URL");
+    if (!log_line_wanted(where)) {
+        return;
     }
-    if (url == NULL || url[0] == '\0') {
-        failure_usage(failure, "no URL: neither --url nor TIDYMAIL_URL is given");
-        failure_hint(failure, "such as --url smtp://user:password@mail.example.org");
-        return NULL;
-    }
-    return url;
+    const char *from = args_get(args, "from");
+    tidymail_address_list *list = tidymail_address_list_parse(
+        from != NULL ? from : tidymail_account_setting(where->account, "from"),
+        TIDYMAIL_ADDRESS_LENIENT);
+    int is_known = tidymail_address_list_count(list) > 0 &&
+                   (from != NULL || (!args_has(args, "eml") && !args_has(args, "json-message")));
+    line->from = is_known ? tidymail_address_list_spec(list, 0) : NULL;
+    line->size = log_line_size(message);
+    log_line_write(where, line);
+    tidymail_address_list_free(list);
 }
 
-static int send_message(const struct cli_args *args, const char *url,
+static int send_message(const struct cli_args *args, const struct cli_account *where,
                         const tidymail_transport_options *options, tidymail_message *message)
 {
-    tidymail_transport *transport = tidymail_transport_open(url, options);
+    tidymail_transport *transport = account_open(where, options);
     tidymail_report *report = tidymail_send(transport, message);
     const tidymail_error *error = tidymail_report_error(report);
     int status = exit_code_of(tidymail_report_outcome(report), tidymail_error_kind(error),
@@ -93,14 +106,23 @@ static int send_message(const struct cli_args *args, const char *url,
     } else if (output_json_report(report) != 0) {
         fprintf(stderr, "tidymail send: the result could not be written\n");
     }
+    struct log_line line = {transport, report, NULL, -1, status};
+    send_log(args, where, &line, message);
     tidymail_report_free(report);
     tidymail_transport_close(transport); /* its QUIT may be traced */
     return status;
 }
 
+/* The sender that no option names: the account's. NULL: there is none, or the message has its own. */
+static const char *send_usual_from(const struct cli_args *args, const struct cli_account *where)
+{
+    int has_own = args_has(args, "from") || args_has(args, "eml") || args_has(args, "json-message");
+    return has_own ? NULL : account_from(where);
+}
+
 /* Everything but the trace file, which is open. */
-static int send_with_trace(const struct cli_args *args, const char *url, FILE *trace,
-                           struct cli_failure *failure)
+static int send_with_trace(const struct cli_args *args, const struct cli_account *where,
+                           FILE *trace, struct cli_failure *failure)
 {
     tidymail_transport_options options = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
     options.user = args_get(args, "user");
@@ -111,31 +133,47 @@ static int send_with_trace(const struct cli_args *args, const char *url, FILE *t
     }
     int status = 0;
     tidymail_message *message = tidymail_message_new();
+    if (send_usual_from(args, where) != NULL) {
+        tidymail_message_set_from(message, send_usual_from(args, where));
+    }
     if (transport_options_collect(args, &options, failure) == 0 &&
         message_options_apply(args, message, failure) == 0 &&
         envelope_options_apply(args, message, failure) == 0) {
-        status = send_message(args, url, &options, message);
+        status = send_message(args, where, &options, message);
     }
     tidymail_message_free(message);
     transport_options_free(&options);
     return failure->status != 0 ? failure->status : status;
 }
 
-static int send_run(const struct cli_args *args, struct cli_failure *failure)
+static int send_chosen(const struct cli_args *args, const struct cli_account *where,
+                       struct cli_failure *failure)
 {
-    const char *url = send_url(args, failure);
-    if (url == NULL || message_options_check(args, 1, failure) != 0) {
+    int envelope = send_usual_from(args, where) != NULL ? MESSAGE_RECIPIENT
+                                                        : MESSAGE_RECIPIENT | MESSAGE_SENDER;
+    if (message_options_check(args, envelope, failure) != 0) {
         return failure->status;
     }
     FILE *trace = send_open_trace(args, failure);
     if (failure->status != 0) {
         return failure->status;
     }
-    int status = send_with_trace(args, url, trace, failure);
+    int status = send_with_trace(args, where, trace, failure);
     if (trace != NULL && trace != stderr) {
         fclose(trace);
     }
     return status;
+}
+
+static int send_run(const struct cli_args *args, struct cli_failure *failure)
+{
+    struct cli_account where;
+    int status = 0;
+    if (account_choose(&where, args, NULL, args_get(args, "from"), failure) == 0) {
+        status = send_chosen(args, &where, failure);
+    }
+    account_release(&where);
+    return failure->status != 0 ? failure->status : status;
 }
 
 const struct cli_command command_send = {

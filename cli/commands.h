@@ -10,5 +10,8 @@ extern const struct cli_command command_bulk;
 extern const struct cli_command command_serve;
 extern const struct cli_command command_providers;
 extern const struct cli_command command_check;
+/* It reads its arguments by itself. */
+extern const struct cli_command command_sendmail;
+int sendmail_main(int count, char **words);
 
 #endif

@@ -9,9 +9,9 @@
 #include "near.h"
 #include "output.h"
 
-static const struct cli_command *const main_commands[] = {&command_send,   &command_bulk,
-                                                          &command_render, &command_check,
-                                                          &command_serve,  &command_providers};
+static const struct cli_command *const main_commands[] = {
+    &command_send,  &command_bulk,      &command_render,  &command_check,
+    &command_serve, &command_providers, &command_sendmail};
 
 #define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))
 
@@ -99,9 +99,31 @@ static int main_run(const struct cli_command *command, int count, char **words)
     return status;
 }
 
+/* Started under the name of a part of sendmail (a link): its exit status, else -1. */
+static int main_as_sendmail(int argc, char **argv)
+{
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "";
+    char queue[] = "-bp", aliases[] = "-bi";
+    char *mode = queue;
+    if (strcmp(name, "sendmail") == 0) {
+        return sendmail_main(argc - 1, argv + 1);
+    }
+    if (strcmp(name, "newaliases") == 0) {
+        mode = aliases;
+    } else if (strcmp(name, "mailq") != 0) {
+        return -1;
+    }
+    return sendmail_main(1, &mode);
+}
+
 int main(int argc, char **argv)
 {
     struct cli_failure failure = {0, 0, NULL, NULL};
+    int status = main_as_sendmail(argc, argv);
+    if (status >= 0) {
+        return status;
+    }
     if (argc < 2) {
         failure_usage(&failure, "which command?");
         failure_hint(&failure, "tidymail --help lists the commands");
@@ -119,5 +141,6 @@ int main(int argc, char **argv)
     if (command == NULL) {
         return main_fail(NULL, &failure, main_wants_json(argc - 1, argv + 1));
     }
-    return main_run(command, argc - 2, argv + 2);
+    return command == &command_sendmail ? sendmail_main(argc - 2, argv + 2)
+                                        : main_run(command, argc - 2, argv + 2);
 }

@@ -205,11 +205,12 @@ int message_options_check(const struct cli_args *args, int envelope, struct cli_
         }
     }
     result |= message_check_fields(args, failure);
-    envelope = envelope && !args_has(args, "json-message"); /* it may have them */
-    if (envelope && !args_has(args, "from")) {
+    envelope = args_has(args, "json-message") ? 0 : envelope; /* it may have them */
+    if ((envelope & MESSAGE_SENDER) != 0 && !args_has(args, "from")) {
         result |= failure_usage(failure, "--from is missing");
     }
-    if (envelope && !args_has(args, "to") && !args_has(args, "cc") && !args_has(args, "bcc")) {
+    if ((envelope & MESSAGE_RECIPIENT) != 0 && !args_has(args, "to") && !args_has(args, "cc") &&
+        !args_has(args, "bcc")) {
         result |= failure_usage(failure, "a recipient is missing: --to, --cc or --bcc");
     }
     return result;

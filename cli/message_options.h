@@ -10,8 +10,10 @@ extern const struct cli_option message_options[];
 /* Those that --help shows by name only. */
 extern const struct cli_option message_more_options[];
 
-/* Refuses what cannot go together, before any file is read; 0 or -1. With `envelope` a sender and a
- * recipient must be given (or --eml, which has them). */
+enum message_part { MESSAGE_SENDER = 1, MESSAGE_RECIPIENT = 2 };
+
+/* Refuses what cannot go together, before any file is read; 0 or -1. `envelope` says which of sender
+ * and recipient must be given (or --eml, which has them). */
 int message_options_check(const struct cli_args *args, int envelope, struct cli_failure *failure);
 /* Sets everything on the message; what is wrong with a value sticks there. Returns 0, or -1 where a
  * file could not be read. */

@@ -5,7 +5,6 @@
 #include "args.h"
 
 extern const struct cli_option send_where[];
-/* --url, else TIDYMAIL_URL; NULL with the failure where there is neither. */
-const char *send_url(const struct cli_args *args, struct cli_failure *failure);
+extern const struct cli_option send_account[];
 
 #endif

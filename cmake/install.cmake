@@ -19,6 +19,12 @@ if(TARGET tidymail-http)
 endif()
 if(TARGET tidymail-cli)
   install(TARGETS tidymail-cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  if(TIDYMAIL_SENDMAIL_LINK) # relative, so that the prefix can be moved
+    file(RELATIVE_PATH TIDYMAIL_LINK_UP /p/${CMAKE_INSTALL_SBINDIR} /p/${CMAKE_INSTALL_BINDIR}/tidymail)
+    install(CODE "file(MAKE_DIRECTORY \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_SBINDIR}\")
+                  file(CREATE_LINK \"${TIDYMAIL_LINK_UP}\"
+                       \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_SBINDIR}/sendmail\" SYMBOLIC)")
+  endif()
 endif()
 
 # The .pc files find the prefix from where they lie themselves.

@@ -477,6 +477,17 @@ static void mandrill_take(struct tdm_api_call *call, json_t *root, int raw)
     tdm_api_mail_end(&mail);
 }
 
+/* Whatever else is in the body; one that is no object is refused for that. */
+static int mandrill_refuses_key(struct tdm_api_call *call)
+{
+    const struct tdm_buf *body = &call->request->body;
+    json_t *root = json_loadb(tdm_buf_text(body), body->length, 0, NULL);
+    int refused = json_is_object(root) &&
+                  tdm_api_check_key(call, tdm_api_text(root, "key")) != TDM_API_ACCEPTED;
+    json_decref(root);
+    return refused;
+}
+
 static void mandrill_serve(struct tdm_api_call *call)
 {
     static const struct {
@@ -496,12 +507,17 @@ static void mandrill_serve(struct tdm_api_call *call)
         tdm_api_refuse(call, TDM_API_PATH, "", "no such path");
         return;
     }
-    if (tdm_api_is_post(call) != 0 || tdm_api_json(call, methods[i].members, &root) != 0) {
+    if (tdm_api_is_post(call) != 0) {
         return;
     }
-    if (tdm_api_check_key(call, tdm_api_text(root, "key")) != TDM_API_ACCEPTED) {
+    if (mandrill_refuses_key(call)) { /* before it looks at the rest */
         tdm_api_answer(call, 401, "", MANDRILL_LOGIN);
-    } else if (i == 1 && !json_is_array(tdm_api_get(root, "template_content"))) {
+        return;
+    }
+    if (tdm_api_json(call, methods[i].members, &root) != 0) {
+        return;
+    }
+    if (i == 1 && !json_is_array(tdm_api_get(root, "template_content"))) {
         tdm_api_refuse(call, TDM_API_MISSING, "template_content",
                        "You must specify a template_content value");
     } else {

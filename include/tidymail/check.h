@@ -46,9 +46,11 @@ typedef struct tidymail_check_options {
     }
 
 /* Walks: resolve, connect (every address), greeting, ehlo, starttls, tls, ehlo2, auth, mail, rcpt,
- * rset, quit; with a domain also mx, spf, dkim, dmarc, mta-sts, tls-rpt, and without a URL (NULL)
- * only those. The transport's option resolver= says whom to ask. Nothing is sent to anybody. Where the URL does not work the other ports and ways of TLS
- * are tried, without the login. NULL only when out of memory; `options` may be NULL. */
+ * rset, quit. Of a mail service: resolve, connect, tls, request, response; the key is tried with an
+ * empty request. With a domain also mx, spf, dkim, dmarc, mta-sts, tls-rpt, and without a URL (NULL)
+ * only those; the transport's option resolver= says whom to ask. Nothing is sent to anybody. Where the
+ * URL does not work the other ports and ways of TLS are tried, without the login. NULL only when out of
+ * memory; `options` may be NULL. */
 TIDYMAIL_API tidymail_check *tidymail_check_run(const char *url,
                                                 const tidymail_check_options *options);
 TIDYMAIL_API tidymail_check *tidymail_check_run_with(const char *url,

@@ -4,6 +4,7 @@
 
 #include <tidymail/address.h>
 #include <tidymail/check.h>
+#include <tidymail/config.h>
 #include <tidymail/dkim.h>
 #include <tidymail/error.h>
 #include <tidymail/message.h>

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "check/check_data.h"
+#include "client/prepare.h"
 
 #define SUMMARY_MAX 8192
 
@@ -51,12 +52,35 @@ void tidymail_check_free(tidymail_check *check)
     tdm_free(&allocator, check);
 }
 
+/* Adds the stages of one part of the walk. */
+static void check_show(tidymail_check *check, enum tdm_check_part part)
+{
+    static const int service[] = {TDM_CHECK_RESOLVE, TDM_CHECK_CONNECT, TDM_CHECK_TLS,
+                                  TDM_CHECK_REQUEST, TDM_CHECK_RESPONSE};
+    if (part == TDM_CHECK_SERVICE) {
+        for (size_t i = 0; i < sizeof(service) / sizeof(service[0]); i++) {
+            check->shown[check->shown_count++] = service[i];
+        }
+        return;
+    }
+    int first = part == TDM_CHECK_SESSION ? TDM_CHECK_RESOLVE : TDM_CHECK_MX;
+    int last = part == TDM_CHECK_SESSION ? TDM_CHECK_QUIT : TDM_CHECK_TLS_RPT;
+    for (int i = first; i <= last; i++) {
+        check->shown[check->shown_count++] = i;
+    }
+}
+
+static int check_is_of_domain(int stage)
+{
+    return stage >= TDM_CHECK_MX && stage <= TDM_CHECK_TLS_RPT;
+}
+
 /* The first stage with that status; -1: none. */
 static int check_first(const tidymail_check *check, int status)
 {
-    for (size_t i = check->first; i < check->end; i++) {
-        if (check->stages[i].status == status) {
-            return (int)i;
+    for (size_t i = 0; i < check->shown_count; i++) {
+        if (check->stages[check->shown[i]].status == status) {
+            return check->shown[i];
         }
     }
     return -1;
@@ -68,7 +92,9 @@ static void check_add_success(const tidymail_check *check, struct tdm_buf *line)
     const char *version = tidymail_report_tls_version(report);
     tdm_buf_addf(line, "%s works: %s%s", tidymail_report_server(report),
                  version[0] != '\0' ? version : "not encrypted",
-                 check->stages[TDM_CHECK_AUTH].status == TIDYMAIL_CHECK_OK ? ", logged in" : "");
+                 check->stages[TDM_CHECK_AUTH].status == TIDYMAIL_CHECK_OK       ? ", logged in"
+                 : check->stages[TDM_CHECK_RESPONSE].status == TIDYMAIL_CHECK_OK ? ", takes the key"
+                                                                                 : "");
     if (report->recipient_count > 0 && report->error.kind == TIDYMAIL_OK) {
         tdm_buf_addf(line, ", takes mail for %z recipient%s", report->recipient_count,
                      report->recipient_count == 1 ? "" : "s");
@@ -88,7 +114,7 @@ static const char *check_last_line(const tidymail_check *check, int stage)
 static void check_conclude_domain(tidymail_check *check, int failed)
 {
     struct tdm_buf line;
-    if (failed < TDM_CHECK_MX || check->first < TDM_CHECK_MX) {
+    if (!check_is_of_domain(failed) || !check_is_of_domain(check->shown[0])) {
         return;
     }
     tdm_buf_init(&line, &check->allocator, SUMMARY_MAX);
@@ -106,7 +132,7 @@ static void check_conclude(tidymail_check *check)
     int warned = check_first(check, TIDYMAIL_CHECK_WARNING);
     check_conclude_domain(check, failed);
     const struct tidymail_error *error = &check->report->error;
-    if (failed >= TDM_CHECK_MX && error->kind == TIDYMAIL_OK) {
+    if (check_is_of_domain(failed) && error->kind == TIDYMAIL_OK) {
         warned = warned >= 0 && warned < failed ? warned : failed;
         failed = -1;
     }
@@ -121,7 +147,7 @@ static void check_conclude(tidymail_check *check)
             tdm_buf_addf(&line, "; what works is %s", check->suggested_url);
         }
     } else {
-        if (check->first < TDM_CHECK_MX) {
+        if (!check_is_of_domain(check->shown[0])) {
             check_add_success(check, &line);
         } else {
             tdm_buf_addf(&line, "%s is set up to send mail", check->options.domain);
@@ -134,6 +160,11 @@ static void check_conclude(tidymail_check *check)
     tdm_buf_clear(&line);
 }
 
+static int check_is_service(const tidymail_transport *transport)
+{
+    return transport->kind != NULL && transport->kind->login == TDM_TRANSPORT_LOGIN_SERVICE;
+}
+
 static int check_is_smtp(const tidymail_transport *transport)
 {
     return transport->ops == NULL || transport->preset != NULL ||
@@ -141,24 +172,29 @@ static int check_is_smtp(const tidymail_transport *transport)
            strncmp(transport->url.scheme, "lmtp", 4) == 0;
 }
 
+/* What was seen becomes the check's. */
+static void check_take(tidymail_check *check, struct tdm_check_session *session)
+{
+    check->report = session->report;
+    session->report = NULL;
+    check->certificate.facts = session->certificate;
+    check->has_certificate = session->has_certificate;
+    memset(&session->certificate, 0, sizeof(session->certificate));
+}
+
 /* The session, and what follows from it; -1: out of memory. */
 static int check_walk(tidymail_check *check, tidymail_transport *transport)
 {
     struct tdm_check_session session;
-    const tidymail_check_options *options = &check->options;
     if (transport->error.kind == TIDYMAIL_OK) {
         tdm_check_addresses(check, transport);
     }
     tdm_check_session_init(&session, &check->allocator, transport->clock.now_ms);
     session.check = check;
-    if (tdm_check_probe(&session, transport, options) != 0) {
+    if (tdm_check_probe(&session, transport, &check->options, NULL) != 0) {
         return -1;
     }
-    check->report = session.report;
-    session.report = NULL;
-    check->certificate.facts = session.certificate;
-    check->has_certificate = session.has_certificate;
-    memset(&session.certificate, 0, sizeof(session.certificate));
+    check_take(check, &session);
     tdm_check_fill_stages(check, &session, transport);
     tdm_check_session_clear(&session);
     if (check->report->error.kind != TIDYMAIL_OK) {
@@ -167,10 +203,32 @@ static int check_walk(tidymail_check *check, tidymail_transport *transport)
     return 0;
 }
 
+/* The same for a mail service; its request is made of a message that nobody gets. */
+static int check_walk_service(tidymail_check *check, tidymail_transport *transport)
+{
+    static const tidymail_check_options nobody = TIDYMAIL_CHECK_OPTIONS_INIT;
+    struct tdm_check_session session;
+    tidymail_message *message = tidymail_message_new_with(&check->allocator);
+    tidymail_message_set_from(message, "check@example.com");
+    tidymail_message_add_to(message, "check@example.com");
+    tidymail_message_set_subject(message, "check");
+    tidymail_message_set_text(message, "check");
+    tdm_check_progress(check, TDM_CHECK_REQUEST);
+    tdm_check_session_init(&session, &check->allocator, transport->clock.now_ms);
+    int failed = message == NULL || tdm_message_prepare_now(message) != TIDYMAIL_OK ||
+                 tdm_check_probe(&session, transport, &nobody, message) != 0;
+    if (!failed) {
+        check_take(check, &session);
+        tdm_check_fill_service(check, transport);
+    }
+    tdm_check_session_clear(&session);
+    tidymail_message_free(message);
+    return failed ? -1 : 0;
+}
+
 /* The domain alone; -1: out of memory. */
 static int check_only_domain(tidymail_check *check)
 {
-    check->first = TDM_CHECK_MX;
     check->report = tdm_report_new(&check->allocator, NULL, 0);
     if (check->report == NULL) {
         return -1;
@@ -197,20 +255,25 @@ static int check_run(tidymail_check *check, const char *url)
     const char *resolver = check_resolver(check);
     tidymail_transport *transport = NULL;
     int failed = 0;
-    check->end = options->domain != NULL ? TDM_CHECK_STAGE_COUNT : TDM_CHECK_MX;
     if (url == NULL && options->domain != NULL) {
+        check_show(check, TDM_CHECK_DOMAIN);
         failed = check_only_domain(check);
     } else {
         transport = tidymail_transport_open_with(url, options->transport, &check->allocator);
         if (transport == NULL) {
             return -1;
         }
-        if (!check_is_smtp(transport)) {
+        int is_service = check_is_service(transport);
+        check_show(check, is_service ? TDM_CHECK_SERVICE : TDM_CHECK_SESSION);
+        if (options->domain != NULL) {
+            check_show(check, TDM_CHECK_DOMAIN);
+        }
+        if (!is_service && !check_is_smtp(transport)) {
             tdm_error_set(&transport->error, TIDYMAIL_KIND_CONFIGURATION, TIDYMAIL_PHASE_PREPARE,
                           "this transport has no session to check",
-                          "check is for smtp://, smtps:// and lmtp://");
+                          "check is for SMTP and LMTP servers and for mail services");
         }
-        failed = check_walk(check, transport);
+        failed = is_service ? check_walk_service(check, transport) : check_walk(check, transport);
         resolver = resolver != NULL ? resolver : transport->options.resolver;
     }
     if (failed == 0 && options->domain != NULL) {

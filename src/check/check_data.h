@@ -6,6 +6,7 @@
  *   check_addresses.c  every address of the host, each connected to
  *   check_probe.c      the probe: a send without a message, and what was seen of it
  *   check_stages.c     from what was seen to the stages
+ *   check_service.c    the stages of a mail service
  *   check_clauses.c    where a server leaves the standards
  *   check_domain.c     what DNS says of the From domain
  *   check_spf.c        its SPF record
@@ -17,6 +18,9 @@
 #include <tidymail/check.h>
 
 #include "transport/transport_impl.h"
+
+/* What tdm_check_show takes: stages of a session, of a mail service, of a domain. */
+enum tdm_check_part { TDM_CHECK_SESSION, TDM_CHECK_SERVICE, TDM_CHECK_DOMAIN };
 
 enum tdm_check_stage_index {
     TDM_CHECK_RESOLVE,
@@ -37,6 +41,8 @@ enum tdm_check_stage_index {
     TDM_CHECK_DMARC,
     TDM_CHECK_MTA_STS,
     TDM_CHECK_TLS_RPT,
+    TDM_CHECK_REQUEST, /* of a mail service */
+    TDM_CHECK_RESPONSE,
     TDM_CHECK_STAGE_COUNT
 };
 
@@ -78,8 +84,8 @@ struct tidymail_certificate {
 struct tidymail_check {
     tidymail_allocator allocator;
     tidymail_check_options options;
-    size_t first; /* stages that are shown: [first, end) */
-    size_t end;
+    int shown[TDM_CHECK_STAGE_COUNT]; /* the stages that belong to this walk, in their order */
+    size_t shown_count;
     int verdict;
     char *summary;
     char *suggested_url;
@@ -100,11 +106,16 @@ void tdm_check_fail(tidymail_check *check, int stage, const char *detail, const 
 void tdm_check_progress(const tidymail_check *check, int stage);
 /* The stage of an engine's state; -1: none. */
 int tdm_check_stage_of_state(const char *state, int had_starttls);
+/* The same for a mail service: from the report of an empty request. */
+void tdm_check_fill_service(tidymail_check *check, const tidymail_transport *transport);
 /* Fills the stages from a session. */
 void tdm_check_fill_stages(tidymail_check *check, const struct tdm_check_session *session,
                            const tidymail_transport *transport);
 /* The words of a stage. */
 const char *tdm_check_stage_words(int stage);
+
+/* The certificate that was seen, in the stage tls. */
+void tdm_check_add_tls(tidymail_check *check, const tidymail_transport *transport);
 
 /* check_clauses.c: adds warnings to the stages. */
 void tdm_check_clauses(tidymail_check *check, const struct tdm_check_session *session,
@@ -117,7 +128,7 @@ void tdm_check_session_clear(struct tdm_check_session *session);
 /* Runs a session up to its QUIT; session->report says how it ended. The transport is closed then, but
  * for what can be asked of its URL and options. -1: out of memory. */
 int tdm_check_probe(struct tdm_check_session *session, tidymail_transport *transport,
-                    const tidymail_check_options *options);
+                    const tidymail_check_options *options, tidymail_message *message);
 /* The text behind the code of a reply line, its code in *code (0: it is no reply). */
 const char *tdm_check_reply(const char *line, int *code);
 

@@ -100,7 +100,7 @@ static void probe_certificate(void *context, const struct tdm_certificate *facts
 }
 
 int tdm_check_probe(struct tdm_check_session *session, tidymail_transport *transport,
-                    const tidymail_check_options *options)
+                    const tidymail_check_options *options, tidymail_message *message)
 {
     struct tdm_job job;
     struct probe_trace trace = {session, transport->trace};
@@ -115,6 +115,7 @@ int tdm_check_probe(struct tdm_check_session *session, tidymail_transport *trans
     } else if (tdm_credentials_load(transport, error) == TIDYMAIL_OK) {
         memset(&job, 0, sizeof(job));
         job.report = session->report;
+        job.message = message;
         job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
         job.envelope.from = options->from;
         job.envelope.recipients = options->to;

@@ -28,18 +28,17 @@ const char *tidymail_check_suggested_url(const tidymail_check *check)
 
 size_t tidymail_check_stage_count(const tidymail_check *check)
 {
-    return check != NULL ? check->end - check->first : 0;
+    return check != NULL ? check->shown_count : 0;
 }
 
 static const struct tdm_check_stage *read_stage(const tidymail_check *check, size_t stage)
 {
-    return stage < tidymail_check_stage_count(check) ? &check->stages[check->first + stage] : NULL;
+    return stage < tidymail_check_stage_count(check) ? &check->stages[check->shown[stage]] : NULL;
 }
 
 const char *tidymail_check_stage_name(const tidymail_check *check, size_t stage)
 {
-    return read_stage(check, stage) != NULL ? tdm_check_stage_words((int)(check->first + stage))
-                                            : "";
+    return read_stage(check, stage) != NULL ? tdm_check_stage_words(check->shown[stage]) : "";
 }
 
 int tidymail_check_stage_status(const tidymail_check *check, size_t stage)

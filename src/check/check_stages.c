@@ -10,8 +10,9 @@
 #define STAGE_LINES_MAX 1500 /* of one stage's detail: a server may talk for long */
 
 static const char *const stage_words[TDM_CHECK_STAGE_COUNT] = {
-    "resolve", "connect", "greeting", "ehlo", "starttls", "tls",  "ehlo2", "auth",    "mail",
-    "rcpt",    "rset",    "quit",     "mx",   "spf",      "dkim", "dmarc", "mta-sts", "tls-rpt"};
+    "resolve", "connect", "greeting", "ehlo",    "starttls", "tls",     "ehlo2",
+    "auth",    "mail",    "rcpt",     "rset",    "quit",     "mx",      "spf",
+    "dkim",    "dmarc",   "mta-sts",  "tls-rpt", "request",  "response"};
 
 const char *tdm_check_stage_words(int stage)
 {
@@ -188,7 +189,7 @@ static void stages_take_lines(tidymail_check *check, const struct tdm_check_sess
     }
 }
 
-static void stages_add_tls(tidymail_check *check, const tidymail_transport *transport)
+void tdm_check_add_tls(tidymail_check *check, const tidymail_transport *transport)
 {
     const tidymail_report *report = check->report;
     if (check->stages[TDM_CHECK_TLS].ms < 0) {
@@ -315,7 +316,7 @@ void tdm_check_fill_stages(tidymail_check *check, const struct tdm_check_session
                            const tidymail_transport *transport)
 {
     stages_take_lines(check, session);
-    stages_add_tls(check, transport);
+    tdm_check_add_tls(check, transport);
     stages_add_auth(check, session);
     stages_mark_failure(check);
     stages_soften_greylisting(check);

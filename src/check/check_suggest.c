@@ -71,8 +71,8 @@ static int suggest_try(tidymail_check *check, const tidymail_transport *transpor
         return 0;
     }
     tdm_check_session_init(&session, &check->allocator, tdm_clock_system.now_ms);
-    int works =
-        tdm_check_probe(&session, way, &nobody) == 0 && session.report->error.kind == TIDYMAIL_OK;
+    int works = tdm_check_probe(&session, way, &nobody, NULL) == 0 &&
+                session.report->error.kind == TIDYMAIL_OK;
     tdm_check_session_clear(&session);
     tdm_transport_free(way);
     return works;

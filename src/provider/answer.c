@@ -136,6 +136,9 @@ static void answer_set_error(const struct tdm_provider_job *job,
                              struct tidymail_error *error)
 {
     enum tdm_meaning meaning = verdict->meaning;
+    if (job->meaning != NULL) {
+        *job->meaning = (int)meaning;
+    }
     struct tdm_buf line;
     tdm_buf_init(&line, &error->allocator, ANSWER_TEXT_MAX);
     tdm_buf_addf(&line, "%s%s %s",

@@ -71,6 +71,9 @@ void tdm_form_add_buf(struct tdm_form *form, const char *name, struct tdm_buf *v
 
 void tdm_form_end(struct tdm_form *form)
 {
+    if (form->request->is_probe) {
+        tdm_buf_reset(&form->request->body);
+    }
     struct tdm_buf type;
     tdm_buf_init(&type, &form->request->allocator, 256);
     tdm_buf_addf(&form->request->body, "--%s--\r\n", form->boundary);

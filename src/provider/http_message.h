@@ -26,6 +26,8 @@ struct tdm_http_request {
     struct tdm_http_fields fields; /* all but Host and Content-Length */
     struct tdm_buf body;
     int failed; /* memory ran out while it was made */
+    int is_probe; /* it is made with an empty body (the key stays): who gets it looks at the key, finds
+                     no message and sends nothing */
 };
 
 struct tdm_http_response {

@@ -225,9 +225,22 @@ static int json_take(const char *bytes, size_t length, void *context)
     return tdm_buf_add(context, bytes, length);
 }
 
+/* Nothing but the key, where it is of the body. */
+static void json_empty(struct tdm_json *json, json_t *root)
+{
+    json_t *key = json_incref(json_object_get(root, "key"));
+    json->failed |= json_object_clear(root) != 0;
+    if (key != NULL) {
+        tdm_json_put(json, root, "key", key);
+    }
+}
+
 int tdm_json_finish(struct tdm_json *json, json_t *root, struct tdm_http_request *request,
                     struct tidymail_error *error)
 {
+    if (request->is_probe && !json->failed) {
+        json_empty(json, root);
+    }
     if (error->kind == TIDYMAIL_OK && !json->failed) {
         json->failed |= json_dump_callback(root, json_take, &request->body, JSON_COMPACT) != 0;
         tdm_http_request_add(request, "Content-Type", "application/json");

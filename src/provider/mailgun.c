@@ -55,10 +55,21 @@ static const struct tdm_service_option mailgun_options[] = {
     {0},
 };
 
-static int mailgun_needs_mime(const struct tdm_mail *mail)
+/* "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters specified" */
+static int mailgun_is_empty(const struct tdm_provider_job *job)
 {
+    const struct tdm_mail *mail = job->mail;
+    return (mail->text == NULL || mail->text[0] == '\0') &&
+           (mail->html == NULL || mail->html[0] == '\0') && mail->service->template_id == NULL &&
+           tdm_provider_option(job, "amp-html") == NULL;
+}
+
+/* What the fields cannot say. */
+static int mailgun_needs_mime(const struct tdm_provider_job *job)
+{
+    const struct tdm_mail *mail = job->mail;
     return mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
-           mail->message->envelope_to.count > 0;
+           mail->message->envelope_to.count > 0 || mailgun_is_empty(job);
 }
 
 static int mailgun_is_plain(const char *name)
@@ -113,10 +124,6 @@ static void mailgun_add_people(struct tdm_form *form, const struct tdm_provider_
 {
     const struct tdm_mail *mail = job->mail;
     struct tdm_buf text;
-    if (tdm_has_8bit(mail->from->spec, strlen(mail->from->spec))) {
-        tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
-                      "from: Mailgun takes no From address in UTF-8", NULL);
-    }
     tdm_build_require_to(job, error);
     tdm_buf_init(&text, job->allocator, MAILGUN_LIST_MAX);
     mailgun_add_mailbox(&text, mail->from);
@@ -164,17 +171,10 @@ static void mailgun_add_content(struct tdm_form *form, const struct tdm_provider
                                 struct tidymail_error *error)
 {
     const struct tdm_mail *mail = job->mail;
-    int has_text = mail->text != NULL && mail->text[0] != '\0';
-    int has_html = mail->html != NULL && mail->html[0] != '\0';
     mailgun_add_people(form, job, error);
     mailgun_add_some(form, "subject", mail->subject);
     mailgun_add_some(form, "text", mail->text);
     mailgun_add_some(form, "html", mail->html);
-    if (!has_text && !has_html && mail->service->template_id == NULL) {
-        tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
-                      "text: Mailgun does not send a message whose text is empty",
-                      "give the message a text of one character at least");
-    }
     mailgun_add_headers(form, mail, error);
     mailgun_add_files(form, mail);
 }
@@ -348,7 +348,7 @@ static int mailgun_build(const struct tdm_provider_job *job, struct tdm_http_req
                                                       {"eu", "https://api.eu.mailgun.net"},
                                                       {0}};
     const struct tdm_mail *mail = job->mail;
-    int is_mime = mailgun_needs_mime(mail);
+    int is_mime = mailgun_needs_mime(job);
     const char *origin = tdm_build_origin(job, origins, error);
     struct tdm_form form;
     if (origin == NULL) {
@@ -359,6 +359,10 @@ static int mailgun_build(const struct tdm_provider_job *job, struct tdm_http_req
         tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
                       "envelope: Mailgun makes the reverse-path itself",
                       "leave it out, bounces come back as events");
+    }
+    if (mail->from != NULL && tdm_has_8bit(mail->from->spec, strlen(mail->from->spec))) {
+        tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                      "from: Mailgun takes no From address in UTF-8", NULL);
     }
     mailgun_check_options(mail, is_mime, error);
     tdm_form_begin(&form, job, request);

@@ -62,6 +62,7 @@ struct tdm_provider_job {
     int64_t now_s;               /* seconds since 1970 */
     const unsigned char *random; /* 16 bytes, for the boundary of a form */
     const tidymail_allocator *allocator;
+    int *meaning; /* gets what a refusal meant (enum tdm_meaning of answer.h); NULL: nobody asks */
 };
 
 enum tdm_login { TDM_LOGIN_KEY, TDM_LOGIN_KEY_AND_SECRET };

@@ -22,6 +22,7 @@
 #define SES_FILE_TYPE_MAX 78
 #define SES_TAGS_MAX 50
 #define SES_TEXT_MAX 4096
+#define SES_TEMPLATE_DATA_MAX 262144
 #define SES_CLOCK_MAX_S 240 /* five minutes are taken */
 
 static const struct tdm_service_option ses_options[] = {
@@ -215,6 +216,11 @@ static void ses_put_template(struct tdm_json *json, const struct tdm_provider_jo
                       id);
     tdm_build_put_as_text(json, object, "TemplateData",
                           tdm_json_template_values(json, mail, error));
+    const char *data = tdm_json_text_at(object, "TemplateData");
+    if (data != NULL && strlen(data) > SES_TEMPLATE_DATA_MAX) {
+        tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                       "template values: Amazon SES takes %d bytes at most", SES_TEMPLATE_DATA_MAX);
+    }
     ses_put_fields(json, mail, object);
     tdm_json_put(json, content, "Template", object);
 }
@@ -436,8 +442,8 @@ static void ses_read_type(const struct tdm_http_response *response, const json_t
     text = text != NULL ? text : tdm_json_text_at(body, "__type");
     text = text != NULL ? text : tdm_json_text_at(body, "code");
     if (text != NULL) {
-        const char *mark = strchr(text, '#');
-        text = mark != NULL ? mark + 1 : text;
+        size_t mark = strcspn(text, "#:"); /* a # behind the colon is one of the address */
+        text += text[mark] == '#' ? mark + 1 : 0;
         tdm_buf_add(type, text, strcspn(text, ":"));
     }
 }

@@ -52,10 +52,14 @@ static const struct tdm_service_option sparkpost_options[] = {
     {0},
 };
 
+/* What the parts cannot say; to them a message without text and HTML is none. */
 static int sparkpost_needs_mime(const struct tdm_mail *mail)
 {
+    int is_empty = (mail->text == NULL || mail->text[0] == '\0') &&
+                   (mail->html == NULL || mail->html[0] == '\0') &&
+                   mail->service->template_id == NULL;
     return mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
-           mail->message->envelope_to.count > 0;
+           mail->message->envelope_to.count > 0 || is_empty;
 }
 
 /* One recipient; `header_to` NULL where the message says itself what stands in To. An address that is
@@ -116,14 +120,7 @@ static void sparkpost_put_headers(struct tdm_json *json, const struct tdm_provid
 {
     static const char *const refused[] = {"Subject", "From", "To",        "Reply-To",
                                           "Cc",      "Bcc",  "Content-*", NULL};
-    const char *transactional = tdm_provider_option(job, "transactional");
     json_t *headers = tdm_json_object(json);
-    if (tdm_mail_field(job->mail, "List-Unsubscribe") != NULL &&
-        (transactional == NULL || strcmp(transactional, "yes") != 0)) {
-        tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
-                      "header field List-Unsubscribe: SparkPost puts its own in its place",
-                      "leave it out, or keep it with the option transactional=yes");
-    }
     tdm_build_put_headers(json, job, headers, refused, error);
     tdm_build_put_mailbox_list(json, job, headers, "Cc", job->mail->cc, 0);
     tdm_build_put_filled(json, content, "headers", headers);
@@ -174,12 +171,6 @@ static void sparkpost_put_content(struct tdm_json *json, const struct tdm_provid
     tdm_json_put_text(json, content, "subject", mail->subject);
     tdm_build_put_some(json, content, "text", mail->text);
     tdm_build_put_some(json, content, "html", mail->html);
-    if ((mail->text == NULL || mail->text[0] == '\0') &&
-        (mail->html == NULL || mail->html[0] == '\0')) {
-        tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
-                      "text: SparkPost does not send a message whose text is empty",
-                      "give the message a text of one character at least");
-    }
     tdm_build_put_mailbox_list(json, job, content, "reply_to", mail->reply_to, 0);
     sparkpost_put_headers(json, job, content, error);
     sparkpost_put_files(json, mail, content);
@@ -235,7 +226,14 @@ static void sparkpost_check(const struct tdm_provider_job *job, struct tidymail_
     const struct tdm_service_pairs *metadata = &job->mail->service->metadata;
     const char *campaign = tdm_provider_option(job, "campaign-id");
     const char *description = tdm_provider_option(job, "description");
+    const char *transactional = tdm_provider_option(job, "transactional");
     size_t size = 0;
+    if (tdm_mail_field(job->mail, "List-Unsubscribe") != NULL &&
+        (transactional == NULL || strcmp(transactional, "yes") != 0)) {
+        tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                      "header field List-Unsubscribe: SparkPost puts its own in its place",
+                      "leave it out, or keep it with the option transactional=yes");
+    }
     for (size_t i = 0; i < metadata->count; i++) {
         size += strlen(metadata->items[i].name) + strlen(metadata->items[i].value) + 6;
     }

@@ -20,7 +20,8 @@
 static const struct tdm_preset presets[] = {
 #define P(word, its_name, host, other, other_host, ports, tls_ports, login, user, form, auth,      \
           fields, its_can, its_max_tags)                                                           \
-    {host,                                                                                         \
+    {word "+smtp",                                                                                 \
+     host,                                                                                         \
      other,                                                                                        \
      other_host,                                                                                   \
      ports,                                                                                        \

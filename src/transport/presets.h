@@ -21,6 +21,7 @@ enum tdm_preset_login_rule {
 struct tdm_preset_writer;
 
 struct tdm_preset {
+    const char *scheme; /* "ses+smtp" */
     const char *host;
     const char *other;
     const char *other_host;

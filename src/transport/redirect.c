@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "transport/subjob.h"
+#include "transport/transport_group.h"
 #include "util/str.h"
 
 #define REDIRECT_LIST_MAX ((size_t)256 * 1024)
@@ -325,8 +326,60 @@ static void redirect_send_rest(struct redirect_send *own)
     tdm_subjob_clear(&sub);
 }
 
+/* 1 where an option is for the service of this transport, by its API or by its SMTP server. */
+static int redirect_is_for(const tidymail_transport *transport, const char *service)
+{
+    if (transport->ops == &tdm_transport_failover || transport->ops == &tdm_transport_roundrobin) {
+        const struct tdm_group *group = transport->impl;
+        for (size_t i = 0; i < group->count; i++) {
+            if (redirect_is_for(group->members[i].transport, service)) {
+                return 1;
+            }
+        }
+        return 0;
+    }
+    const char *scheme = transport->url.scheme;
+    return tdm_equal_nocase_n(scheme, strcspn(scheme, "+"), service);
+}
+
+/* What in a message names recipients past its envelope: options of one service and fields that a
+ * service's server acts on. NULL: nothing does. */
+static const char *redirect_find_leak(const tidymail_transport *transport,
+                                      const tidymail_message *message)
+{
+    static const char *const options[] = {"extra", "bcc-address", "archive-to", NULL};
+    static const char *const fields[] = {"X-SMTPAPI", "X-MSYS-API", "X-MC-BccAddress", NULL};
+    const struct tdm_service_pairs *given = &message->service.options;
+    for (size_t i = 0; i < given->count; i++) {
+        for (size_t k = 0; options[k] != NULL; k++) {
+            if (strcmp(given->items[i].name, options[k]) == 0 &&
+                redirect_is_for(transport, given->items[i].service)) {
+                return given->items[i].name;
+            }
+        }
+    }
+    for (size_t i = 0; i < message->field_count; i++) {
+        for (size_t k = 0; fields[k] != NULL; k++) {
+            if (tdm_equal_nocase(message->fields[i].name, fields[k]) &&
+                strchr(message->fields[i].value, '@') != NULL) {
+                return fields[k];
+            }
+        }
+    }
+    return NULL;
+}
+
 static void redirect_send(tidymail_transport *transport, struct tdm_job *job)
 {
+    const char *leak = job->message != NULL ? redirect_find_leak(transport, job->message) : NULL;
+    if (leak != NULL) {
+        tdm_error_setf(&job->report->error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                       "%s can name recipients that redirect= and allow= do not see", leak);
+        tdm_text_set(&job->report->allocator, &job->report->error.hint, "leave it out in staging");
+        tdm_report_decide(job->report);
+        job->done = 1;
+        return;
+    }
     struct redirect_send own;
     memset(&own, 0, sizeof(own));
     own.transport = transport;

@@ -72,10 +72,14 @@ static const struct tdm_transport_ops *transport_find(tidymail_transport *transp
                     "lmtp+unix:///path, memory:, file:///dir, sendmail:, failover(URL URL ...), "
                     "roundrobin(URL URL ...), sendgrid+smtp://KEY@ and other SMTP servers by name "
                     "(docs/smtp-presets.md)");
-    for (size_t i = 0; i < TRANSPORT_SERVICES_MAX && tdm_provider_at(i) != NULL; i++) {
-        const struct tdm_provider *provider = tdm_provider_at(i);
-        names[TRANSPORT_KIND_COUNT + i] = provider->scheme;
+    size_t count = 0;
+    for (; count < TRANSPORT_SERVICES_MAX && tdm_provider_at(count) != NULL; count++) {
+        const struct tdm_provider *provider = tdm_provider_at(count);
+        names[TRANSPORT_KIND_COUNT + count] = provider->scheme;
         tdm_buf_addf(&hint, ", %s", provider->url);
+    }
+    for (size_t i = 0; count < TRANSPORT_SERVICES_MAX && tdm_preset_at(i) != NULL; i++, count++) {
+        names[TRANSPORT_KIND_COUNT + count] = tdm_preset_at(i)->scheme;
     }
     tdm_buf_add_str(&words, "URL: unknown scheme");
     if (strncmp(text + strlen(scheme), "://", 3) == 0) {

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "provider/answer.h"
 #include "transport/open_parts.h"
 #include "transport/rest_carrier.h"
 #include "transport/rest_open.h"
@@ -35,6 +36,7 @@ struct rest_send {
     struct tdm_http_request request;
     struct tdm_http_response response;
     struct tdm_secrets secrets;
+    int meaning; /* of a refusal; -1: none */
 };
 
 static void rest_free(struct tdm_rest_own *own)
@@ -271,6 +273,7 @@ static int rest_build(struct rest_send *send)
     job->now_s = transport->clock.wall_s();
     job->random = send->random;
     job->allocator = &transport->allocator;
+    job->meaning = &send->meaning;
     if (transport->clock.random(send->random, sizeof(send->random)) != 0) {
         return tdm_error_set(error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE,
                              "the system gives no random numbers", NULL);
@@ -301,6 +304,18 @@ static int rest_prepare(struct rest_send *send)
     return kind == TIDYMAIL_OK ? rest_build(send) : kind;
 }
 
+/* An empty request was refused: for its emptiness, and so the key is good, or for something else. */
+static void rest_judge_probe(struct rest_send *send)
+{
+    tidymail_report *report = send->job->report;
+    int is_empty = send->meaning == TDM_MEANS_DATA || send->meaning == TDM_MEANS_RECIPIENT ||
+                   send->meaning == TDM_MEANS_SENDER;
+    if (is_empty || send->response.status / 100 == 2) {
+        tdm_error_clear(&report->error);
+        tdm_error_init(&report->error, &report->allocator);
+    }
+}
+
 static void rest_exchange(struct rest_send *send)
 {
     const tidymail_transport *transport = send->own->transport;
@@ -321,6 +336,9 @@ static void rest_exchange(struct rest_send *send)
         tdm_show_body(&transport->trace, &exchange, is_tls);
         tdm_secrets_hide_response(&send->secrets, &send->response);
         send->own->provider->parse(&send->provider_job, &send->response, send->job->report);
+        if (send->job->envelope.probe) {
+            rest_judge_probe(send);
+        }
     }
 }
 
@@ -335,6 +353,8 @@ static void rest_send(tidymail_transport *transport, struct tdm_job *job)
         send->job = job;
         tdm_http_request_init(&send->request, &transport->allocator);
         tdm_http_response_init(&send->response, &transport->allocator);
+        send->request.is_probe = job->envelope.probe;
+        send->meaning = -1;
         rest_fill_secrets(send);
         if (rest_prepare(send) == TIDYMAIL_OK) {
             rest_exchange(send);

@@ -31,12 +31,24 @@ class NameServer:
         self.records = {(name.lower(), kind): values for (name, kind), values in records.items()}
         self.names = {name for name, _ in self.records}
         self.asked = []
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.udp, self.tcp = self.free_port()
         self.address = f"127.0.0.1:{self.udp.getsockname()[1]}"
-        self.tcp = socket.create_server(("127.0.0.1", self.udp.getsockname()[1]))
         threading.Thread(target=self.run_udp, daemon=True).start()
         threading.Thread(target=self.run_tcp, daemon=True).start()
+
+    @staticmethod
+    def free_port():
+        """One port for both; a port that is free for TCP may be taken for UDP."""
+        for _ in range(20):
+            tcp = socket.create_server(("127.0.0.1", 0))
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                udp.bind(tcp.getsockname())
+                return udp, tcp
+            except OSError:
+                udp.close()
+                tcp.close()
+        raise RuntimeError("no port is free for UDP and TCP")
 
     def answer(self, query, limit):
         labels, at = [], 12

@@ -54,6 +54,26 @@ def test_all_fail_and_the_last_one_is_the_error(serve):
     assert SECRET not in talk.out + talk.err
 
 
+def test_each_member_has_its_own_secret(serve, tmp_path):
+    server = serve("--user", "ann", "--password", SECRET, "--require-auth", store=True)
+    bare = server.url.replace(f"ann:{SECRET}@", "ann@")
+    (tmp_path / "wrong").write_text("not it\n")
+    (tmp_path / "right").write_text(SECRET + "\n")
+    members = [f"{bare}&password-from=file:{tmp_path}/{name}" for name in ("none", "wrong", "right")]
+    done = send(f"failover({' '.join(members)})", "--json")
+    assert done.status == 0 and len(server.messages()) == 1, done.out
+    attempts = done.json["attempts"]
+    assert "configuration" in attempts[0] and "535" in attempts[1] and len(attempts) == 3
+    assert SECRET not in done.out + done.err
+
+
+def test_wishes_are_held_against_each_member(serve):
+    server = serve(store=True)
+    done = send(f"failover({dead()} {server.url})", "--tag", "welcome", "--json")
+    assert done.status == 65 and done.json["error"]["kind"] == "message", done.out
+    assert server.messages() == []
+
+
 def test_what_is_refused_for_good_stays(scenario, serve):
     refusing = scenario("S: 220 x", "C: EHLO *", "S: 250 x", "C: MAIL *", "S: 250 ok", "C: RCPT *",
                         "S: 550 5.1.1 no such user", "@optional", "C: *")

@@ -329,7 +329,7 @@ static void probe_provider(const struct probe *probe)
     tdm_error_init(&error, NULL);
     tdm_http_request_init(&request, NULL);
     tidymail_message *message = probe_make(probe, 9);
-    struct tdm_provider_job job = {provider, &account, &mail, env.wall_s, env.random, NULL};
+    struct tdm_provider_job job = {provider, &account, &mail, env.wall_s, env.random, NULL, NULL};
     int kind = tdm_message_prepare(message, &env);
     if (kind != TIDYMAIL_OK) {
         tdm_error_copy(&error, &message->error);

@@ -164,8 +164,8 @@ void provider_case_open(struct provider_case *c, const struct tdm_provider *prov
         return;
     }
     c->kind = tdm_mail_open(&c->mail, c->message, allocator, &c->error);
-    c->job = (struct tdm_provider_job){provider,          &c->account,  &c->mail,
-                                       PROVIDER_CASE_NOW, random_bytes, allocator};
+    c->job = (struct tdm_provider_job){provider,     &c->account, &c->mail, PROVIDER_CASE_NOW,
+                                       random_bytes, allocator,   NULL};
     if (c->kind == TIDYMAIL_OK) {
         c->kind =
             tdm_capabilities_check(&provider->capabilities, &c->mail, 0, NULL, NULL, &c->error);

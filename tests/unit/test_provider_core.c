@@ -52,7 +52,8 @@ static int fixture_open(struct fixture *f, const tidymail_allocator *allocator)
     if (kind == TIDYMAIL_OK) {
         kind = tdm_mail_open(&f->mail, f->message, allocator, &f->error);
     }
-    f->job = (struct tdm_provider_job){&provider, &account, &f->mail, env.wall_s, NULL, allocator};
+    f->job =
+        (struct tdm_provider_job){&provider, &account, &f->mail, env.wall_s, NULL, allocator, NULL};
     return kind;
 }
 

@@ -52,7 +52,9 @@ static const struct provider_build_case builds[] = {
      "to=z@x.org|message(message.mime, message/rfc822)=From: s@d.org\r\nTo: a@x.org\r\n"
      "Subject: Hi\r\n\r\nx\r\n|"},
     {"from s@d.org\ncc a@x.org\nsubject Hi\ntext t", "!to: Mailgun does not send a message that"},
-    {"from s@d.org\nto a@x.org\nsubject Hi\ntext ", "!text: Mailgun does not send"},
+    {"from s@d.org\nto a@x.org\nsubject Hi\noption amp-html=<html/>",
+     "from=s@d.org|to=a@x.org|subject=Hi|amp-html=<html/>|"},
+    {"from \xc3\xa4@d.org\nto a@x.org\nsubject Hi", "!from: Mailgun takes no From address"},
     {"from s@d.org\nto a@x.org\ntemplate x [1]", "!template values: not a JSON object"},
     {"from \xc3\xa4@d.org\nto a@x.org\nsubject Hi\ntext t", "!from: Mailgun takes no From address"},
     {"+send-at 1764604801", "!scheduled sending: Mailgun keeps a message 7 days"},
@@ -142,7 +144,9 @@ static void the_rest_goes_as_mime(void **state)
 {
     (void)state;
     static const char *const messages[] = {
-        "+bcc b@x.org\nsender b@d.org", "+bcc b@x.org\nenvelope-to a@x.org",
+        "from s@d.org\nto a@x.org\nbcc b@x.org\nsubject Hi\nattach a.txt text/plain hi",
+        "from s@d.org\nto a@x.org\nbcc b@x.org\nsubject Hi\ntext ", "+bcc b@x.org\nsender b@d.org",
+        "+bcc b@x.org\nenvelope-to a@x.org",
         "+bcc b@x.org\ncalendar BEGIN:VCALENDAR\\nMETHOD:REQUEST\\nEND:VCALENDAR\\n"};
     for (size_t i = 0; i < COUNT(messages); i++) {
         struct provider_case c;

@@ -235,7 +235,7 @@ static const struct provider_answer_case answers[] = {
      TIDYMAIL_KIND_AUTHENTICATION, 0, -1, "UnrecognizedClientException", "access key id", NULL,
      "security token"},
     {403,
-     TYPE("InvalidSignatureException:http://internal.amazon.com/coral/com.amazon.coral.service/"),
+     TYPE("InvalidSignatureException:http://internal.amazon.com/coral/com.amazon.coral.service#x"),
      MESSAGE("The request signature we calculated does not match the signature you provided. Check "
              "your AWS Secret Access Key and signing method. Consult the service documentation for "
              "details."),
@@ -266,6 +266,9 @@ static const struct provider_answer_case answers[] = {
      TIDYMAIL_KIND_PERMANENT, 0, -1, "MailFromDomainNotVerifiedException", "MAIL FROM", NULL, NULL},
     {400, NULL, "{\"code\":\"BadRequestException\",\"message\":\"Missing final '@domain'\"}", "fff",
      TIDYMAIL_KIND_PERMANENT, 0, -1, "BadRequestException", "recipient", NULL, NULL},
+    {400, TYPE("BadRequestException"),
+     MESSAGE("Message length is more than 41943040 bytes long: '50000000'."), "fff",
+     TIDYMAIL_KIND_PERMANENT, 0, -1, "BadRequestException", "attachments", NULL, NULL},
     {400, TYPE("BadRequestException"), MESSAGE("Missing required header 'From'."), "fff",
      TIDYMAIL_KIND_PERMANENT, 0, -1, "BadRequestException", "mend that", NULL, "From"},
     {400, TYPE("AccountSuspendedException"), MESSAGE("x"), "fff", TIDYMAIL_KIND_PERMANENT, 0, -1,

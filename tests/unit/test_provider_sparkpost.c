@@ -95,7 +95,8 @@ static const struct provider_build_case builds[] = {
          "\xc3\xa4@x.org", "a@x.org, \xc3\xa4@x.org") "],\"content\":{" BODY "}}"},
     {"+header List-Unsubscribe: <https://d.org/u>", "!header field List-Unsubscribe: SparkPost"},
     {"raw From: s@d.org\\nTo: a@x.org\\n\\n\xff", "!message: SparkPost takes a ready-made message"},
-    {"from s@d.org\nto a@x.org\nsubject Hi\ntext ", "!text: SparkPost does not send"},
+    {"+sender b@d.org\nheader List-Unsubscribe: <https://d.org/u>",
+     "!header field List-Unsubscribe: SparkPost"},
     {"+template w", "!template: SparkPost takes no text or HTML beside it"},
     {"from s@d.org\nto a@x.org\ntemplate w\nreply-to r@d.org",
      "!template: SparkPost takes no Reply"},
@@ -197,6 +198,8 @@ static void the_rest_goes_as_mime(void **state)
     (void)state;
     static const char *const messages[] = {
         "+bcc b@x.org\nsender b@d.org",
+        "from s@d.org\nto a@x.org\nbcc b@x.org\nsubject Hi\nattach a.txt text/plain hi",
+        "from s@d.org\nto a@x.org\nbcc b@x.org\nsubject Hi\ntext ",
         "+bcc b@x.org\ncalendar BEGIN:VCALENDAR\\nMETHOD:REQUEST\\nEND:VCALENDAR\\n"};
     for (size_t i = 0; i < COUNT(messages); i++) {
         struct provider_case c;

@@ -157,6 +157,47 @@ static void bad_values_are_refused(void **state)
     }
 }
 
+static void nothing_names_recipients_past_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        const char *service; /* NULL: a header field */
+        const char *name;
+        const char *value;
+        int is_refused;
+    } leaks[] = {
+        {"memory:?redirect=stage@test.example", NULL, "X-SMTPAPI", "{\"to\": [\"a@b.example\"]}",
+         1},
+        {"failover(memory:)?allow=example.org", NULL, "x-mc-bccaddress", "a@b.example", 1},
+        {"memory:?redirect=stage@test.example", NULL, "X-SMTPAPI", "{\"category\": \"x\"}", 0},
+        {"memory:", NULL, "X-MC-BccAddress", "a@b.example", 0},
+        {"memory:?redirect=stage@test.example", "mailgun", "extra", "{\"cc\": \"a@b.example\"}", 0},
+        {"brevo://k@?endpoint=http://127.0.0.1:1&redirect=stage%40test.example", "brevo", "extra",
+         "{}", 1},
+        {"failover(memory: mandrill+smtp://u:k@)?redirect=stage%40test.example", "mandrill",
+         "bcc-address", "a@b.example", 1},
+    };
+    for (size_t i = 0; i < sizeof(leaks) / sizeof(leaks[0]); i++) {
+        tidymail_transport *transport = tidymail_transport_open(leaks[i].url, NULL);
+        tidymail_message *message = make_message(NULL);
+        if (leaks[i].service == NULL) {
+            tidymail_message_add_header(message, leaks[i].name, leaks[i].value);
+        } else {
+            tidymail_message_set_service_option(message, leaks[i].service, leaks[i].name,
+                                                leaks[i].value);
+        }
+        tidymail_report *report = tidymail_send(transport, message);
+        const char *words = tidymail_error_message(tidymail_report_error(report));
+        if ((strstr(words, "can name recipients") != NULL) != leaks[i].is_refused) {
+            fail_msg("row %zu, %s: %s", i, leaks[i].url, words);
+        }
+        tidymail_report_free(report);
+        tidymail_message_free(message);
+        tidymail_transport_close(transport);
+    }
+}
+
 /* A message as a service sees it, through a route: bob's place is taken by stage, carol gets nothing. */
 struct routed {
     tidymail_message *message;
@@ -322,6 +363,7 @@ int main(void)
         cmocka_unit_test(nobody_else_gets_mail),
         cmocka_unit_test(the_report_notes_it),
         cmocka_unit_test(bad_values_are_refused),
+        cmocka_unit_test(nothing_names_recipients_past_it),
         cmocka_unit_test(services_see_the_route_alone),
         cmocka_unit_test(ready_made_messages_name_nobody_else),
         cmocka_unit_test(memory_may_run_out),
