@@ -162,17 +162,19 @@ static int message_counts(const struct cli_option *option)
     return 0;
 }
 
-static int message_copy_args(struct bulk_message *message, const struct cli_args *args)
+static int message_copy_args(struct bulk_message *message, const struct cli_args *args,
+                             const char *usual_from)
 {
     size_t count = args->count;
+    int sender = args_has(args, "from") || args_has(args, "eml") || args_has(args, "json-message");
     int recipient = args_has(args, "eml")
                         ? args_has(args, "to")
                         : args_has(args, "to") || args_has(args, "cc") || args_has(args, "bcc");
-    message->args.given = calloc(count + 1, sizeof(*message->args.given));
-    message->row_args.given = calloc(count + 1, sizeof(*message->row_args.given));
-    message->templates = calloc(count + 1, sizeof(struct bulk_template *));
-    message->values = calloc(count + 1, sizeof(*message->values));
-    message->read = calloc(count + 1, sizeof(char *));
+    message->args.given = calloc(count + 2, sizeof(*message->args.given));
+    message->row_args.given = calloc(count + 2, sizeof(*message->row_args.given));
+    message->templates = calloc(count + 2, sizeof(struct bulk_template *));
+    message->values = calloc(count + 2, sizeof(*message->values));
+    message->read = calloc(count + 2, sizeof(char *));
     if (message->args.given == NULL || message->row_args.given == NULL ||
         message->templates == NULL || message->values == NULL || message->read == NULL) {
         return -1;
@@ -187,22 +189,29 @@ static int message_copy_args(struct bulk_message *message, const struct cli_args
         message->args.given[count].value = "{{email}}";
         count++;
     }
+    if (!sender && usual_from != NULL) {
+        message->args.given[count].option = message_find("from");
+        message->args.given[count].value = usual_from;
+        count++;
+    }
     message->args.count = count;
     message->row_args.count = count;
     return 0;
 }
 
-struct bulk_message *bulk_message_new(const struct cli_args *args, int list_is_stdin,
-                                      struct cli_failure *failure)
+struct bulk_message *bulk_message_new(const struct cli_args *args, const char *usual_from,
+                                      int list_is_stdin, struct cli_failure *failure)
 {
     struct bulk_message *message = calloc(1, sizeof(*message));
-    if (message == NULL || message_copy_args(message, args) != 0) {
+    if (message == NULL || message_copy_args(message, args, usual_from) != 0) {
         failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
         bulk_message_free(message);
         return NULL;
     }
     int result = message_check_stdin(&message->args, list_is_stdin, failure);
-    result = result == 0 ? message_options_check(&message->args, 1, failure) : result;
+    result = result == 0 ? message_options_check(&message->args, MESSAGE_RECIPIENT | MESSAGE_SENDER,
+                                                 failure)
+                         : result;
     message->hash = BULK_HASH_INIT;
     for (size_t i = 0; i < message->args.count && result == 0; i++) {
         const struct cli_given *given = &message->args.given[i];
@@ -285,7 +294,9 @@ tidymail_message *bulk_message_make(struct bulk_message *message, const struct b
     }
     tidymail_message *made = tidymail_message_new();
     int result = made != NULL ? 0 : -1;
-    result = result == 0 ? message_options_check(&message->row_args, 1, &failure) : result;
+    result = result == 0 ? message_options_check(&message->row_args,
+                                                 MESSAGE_RECIPIENT | MESSAGE_SENDER, &failure)
+                         : result;
     result = result == 0 ? message_options_apply(&message->row_args, made, &failure) : result;
     result = result == 0 ? envelope_options_apply(&message->row_args, made, &failure) : result;
     const tidymail_error *error = tidymail_message_error(made);

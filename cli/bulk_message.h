@@ -10,9 +10,10 @@
 struct bulk_message;
 
 /* Reads options, and the files of --text-file and --html-file; NULL with the failure. Without --to,
- * --cc and --bcc a message goes to {{email}}. `args` must outlive it. */
-struct bulk_message *bulk_message_new(const struct cli_args *args, int list_is_stdin,
-                                      struct cli_failure *failure);
+ * --cc and --bcc a message goes to {{email}}, without --from it is from `usual_from` (NULL: there is
+ * none). Both arguments must outlive it. */
+struct bulk_message *bulk_message_new(const struct cli_args *args, const char *usual_from,
+                                      int list_is_stdin, struct cli_failure *failure);
 void bulk_message_free(struct bulk_message *message);
 /* Hash of all that was given: options, and the texts that were read. */
 uint64_t bulk_message_hash(const struct bulk_message *message);

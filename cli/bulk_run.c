@@ -28,7 +28,12 @@ void bulk_run_interrupt(int number)
 int bulk_run_init(struct bulk_run *run, size_t window)
 {
     run->slots = calloc(window, sizeof(*run->slots));
-    run->slot_count = window;
+    run->begun_last = &run->begun_first;
+    for (size_t i = 0; run->slots != NULL && i < window; i++) {
+        run->slots[i].next = run->free;
+        run->free = &run->slots[i];
+        run->slot_count++;
+    }
     return run->slots != NULL ? 0 : -1;
 }
 
@@ -115,6 +120,15 @@ static const char *run_judge(struct bulk_run *run, uint64_t row, const tidymail_
     return "failed final";
 }
 
+static void run_release(struct bulk_run *run, struct bulk_slot *slot)
+{
+    tidymail_message_free(slot->message);
+    slot->message = NULL;
+    slot->next = run->free;
+    run->free = slot;
+    run->used--;
+}
+
 void bulk_run_done(void *context, void *row, const tidymail_report *report)
 {
     struct bulk_run *run = context;
@@ -124,21 +138,8 @@ void bulk_run_done(void *context, void *row, const tidymail_report *report)
         run->journal, slot->row, slot->key, state,
         strcmp(state, "sent") == 0 ? "" : tidymail_error_message(tidymail_report_error(report)),
         &run->failure);
-    tidymail_message_free(slot->message);
-    slot->message = NULL;
-    slot->submitted = 0;
-    run->used--;
+    run_release(run, slot);
     run->progress.done++;
-}
-
-static struct bulk_slot *run_free_slot(struct bulk_run *run)
-{
-    for (size_t i = 0; i < run->slot_count; i++) {
-        if (run->slots[i].message == NULL) {
-            return &run->slots[i];
-        }
-    }
-    return NULL;
 }
 
 /* Is there work for the row? Where not, it is counted. */
@@ -230,22 +231,18 @@ static int run_may_begin(const struct bulk_run *run)
 static void run_submit(struct bulk_run *run)
 {
     int written = bulk_journal_flush(run->journal, &run->failure);
-    for (size_t i = 0; i < run->slot_count; i++) {
-        struct bulk_slot *slot = &run->slots[i];
-        if (slot->message == NULL || slot->submitted) {
-            continue;
-        }
-        slot->submitted = 1;
+    while (run->begun_first != NULL) {
+        struct bulk_slot *slot = run->begun_first;
+        run->begun_first = slot->next;
         if (written != 0 || bulk_sender_submit(run->sender, slot->message, slot) != 0) {
             failure_set(&run->failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
             run->counts.later++;
             bulk_journal_result(run->journal, slot->row, slot->key, "failed later", "not begun",
                                 &run->failure);
-            tidymail_message_free(slot->message);
-            slot->message = NULL;
-            run->used--;
+            run_release(run, slot);
         }
     }
+    run->begun_last = &run->begun_first;
 }
 
 /* A part of the window at once: one write and one sync of the journal for all of them. */
@@ -260,10 +257,14 @@ static void run_fill(struct bulk_run *run)
         return;
     }
     while (taken <= batch && run->used < run->slot_count && run_may_begin(run) && run_is_due(run)) {
-        struct bulk_slot *slot = run_free_slot(run);
-        if (slot == NULL || !run_take_row(run, slot)) {
+        struct bulk_slot *slot = run->free;
+        if (!run_take_row(run, slot)) {
             break;
         }
+        run->free = slot->next;
+        slot->next = NULL;
+        *run->begun_last = slot;
+        run->begun_last = &slot->next;
         bulk_journal_begin(run->journal, slot->row, slot->key);
         run->due_ms += run->rate > 0 ? 1000 / run->rate : 0;
         run->begun++;

@@ -14,7 +14,7 @@ struct bulk_slot {
     uint64_t row;
     uint64_t key;
     tidymail_message *message; /* NULL: the slot is free */
-    int submitted;
+    struct bulk_slot *next;    /* of the free ones, or of those begun and not handed over */
 };
 
 struct bulk_counts {
@@ -36,6 +36,9 @@ struct bulk_run {
     struct bulk_counts counts;
     struct bulk_slot *slots;
     size_t slot_count;
+    struct bulk_slot *free;        /* slots without a message */
+    struct bulk_slot *begun_first; /* to be handed over, in the order of the list */
+    struct bulk_slot **begun_last;
     size_t used;
     uint64_t limit; /* messages; 0: all */
     uint64_t begun; /* messages so far */

@@ -9,6 +9,7 @@
 
 #include <tidymail/tidymail.h>
 
+#include "account.h"
 #include "bulk_run.h"
 #include "commands.h"
 #include "envelope_options.h"
@@ -26,8 +27,6 @@
 static const struct cli_option bulk_options[] = {
     {"LIST", NULL, "CSV with a header line, or JSON Lines; - for standard input", CLI_OPERAND},
     {"url", "URL", "where to; else --account, TIDYMAIL_URL, the default account", 0},
-    {"user", "U", "instead of the URL's user and password", 0},
-    {"password", "P", "its password (others on this machine can see it)", 0},
     {"json", NULL, "the result as one JSON object", 0},
     {"journal", "FILE", "what became of each row; the same run again goes on there", 0},
     {"retry-unknown", NULL, "send those again of which the journal has no answer", 0},
@@ -48,6 +47,7 @@ static const struct cli_option_group bulk_groups[] = {
     {"The list, where to, and how", bulk_options, 0},
     {"Message: {{field}} is that of the row (docs/bulk.md)", message_options, 0},
     {"More of it (--help=all, docs/messages.md)", message_more_options, 1},
+    {"Account (docs/config.md), and login", send_account, 1},
     {"What to ask a mail server for", envelope_options, 1},
     {"What to ask a mail service for (tidymail providers)", service_options, 1},
     {"Options of the URL, as --NAME VALUE; they beat the URL's", transport_option_names, 1},
@@ -361,22 +361,20 @@ static void bulk_catch_signals(void)
 }
 
 static int bulk_go(const struct cli_args *args, struct bulk_run *run, const struct bulk_list *list,
-                   long connections, struct cli_failure *failure)
+                   const struct cli_account *where, struct cli_failure *failure)
 {
     tidymail_transport_options options = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
-    struct cli_account where = {NULL, NULL, NULL};
+    uint64_t connections = 1;
     const char *journal = args_get(args, "journal");
     const char *sync = args_get(args, "journal-sync");
     options.user = args_get(args, "user");
     options.password = args_get(args, "password");
-    if (account_choose(&where, args, NULL, args_get(args, "from"), failure) != 0 ||
+    if (bulk_number(args, "connections", BULK_CONNECTIONS_MAX, &connections, failure) != 0 ||
         transport_options_collect(args, &options, failure) != 0) {
-        account_release(&where);
         return failure->status;
     }
-    run->sender = bulk_sender_open(&where, &options, connections, bulk_run_done, run);
+    run->sender = bulk_sender_open(where, &options, (long)connections, bulk_run_done, run);
     transport_options_free(&options);
-    account_release(&where); /* the transport has copies */
     if (run->sender == NULL || bulk_run_init(run, (size_t)connections * BULK_WINDOW_EACH) != 0) {
         failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
         return failure->status;
@@ -412,28 +410,26 @@ static int bulk_go(const struct cli_args *args, struct bulk_run *run, const stru
 
 /* Everything but the list, which is open. */
 static int bulk_with_list(const struct cli_args *args, const struct bulk_list *list,
-                          struct cli_failure *failure)
+                          const struct cli_account *where, struct cli_failure *failure)
 {
     struct bulk_run run;
-    uint64_t connections = 1;
     uint64_t shown = BULK_DRY_RUN;
     memset(&run, 0, sizeof(run));
     int status = 0;
-    int result = bulk_number(args, "connections", BULK_CONNECTIONS_MAX, &connections, failure);
-    result |= bulk_number(args, "limit", UINT64_C(1000000000000), &run.limit, failure);
+    int result = bulk_number(args, "limit", UINT64_C(1000000000000), &run.limit, failure);
     result |= bulk_number(args, "dry-run", UINT64_C(1000000000000), &shown, failure);
     result |= bulk_rate(args, &run.rate, failure);
     run.retry_unknown = args_has(args, "retry-unknown");
     run.retry_failed = args_has(args, "retry-failed");
     if (result == 0) {
-        run.message = bulk_message_new(args, list->stream == stdin, failure);
+        run.message = bulk_message_new(args, account_from(where), list->stream == stdin, failure);
         run.rows = bulk_rows_new(list->stream, list->name, list->format, list->delimiter);
     }
     if (run.message != NULL && run.rows == NULL) {
         failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
     } else if (run.message != NULL) {
         status = args_has(args, "dry-run") ? bulk_dry_run(run.rows, run.message, shown, failure)
-                                           : bulk_go(args, &run, list, (long)connections, failure);
+                                           : bulk_go(args, &run, list, where, failure);
     }
     bulk_sender_close(run.sender);
     bulk_journal_close(run.journal);
@@ -447,14 +443,21 @@ static int bulk_command_run(const struct cli_args *args, struct cli_failure *fai
 {
     struct bulk_list list;
     memset(&list, 0, sizeof(list));
+    struct cli_account where;
+    struct cli_failure ignored = {0, 0, NULL, NULL};
     int status = 0;
-    if (bulk_check(args, &list, failure) == 0 &&
+    int dry = args_has(args, "dry-run"); /* needs to know no server */
+    int chosen =
+        account_choose(&where, args, NULL, args_get(args, "from"), dry ? &ignored : failure);
+    failure_clear(&ignored);
+    if ((chosen == 0 || dry) && bulk_check(args, &list, failure) == 0 &&
         bulk_list_open(&list, args_has(args, "journal"), args_has(args, "dry-run"), failure) == 0) {
-        status = bulk_with_list(args, &list, failure);
+        status = bulk_with_list(args, &list, &where, failure);
     }
     if (list.stream != NULL && list.stream != stdin) {
         fclose(list.stream);
     }
+    account_release(&where);
     return failure->status != 0 ? failure->status : status;
 }
 

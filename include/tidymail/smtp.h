@@ -75,12 +75,13 @@ typedef struct tidymail_smtp_options {
     int chunking; /* 1: BDAT where offered (RFC 3030) */
     const char
         *nonce; /* for SCRAM: 18 or more random printable characters, no comma; NULL: no SCRAM */
+    int window; /* messages streamed without an answer to their end, with chunking; default 16 */
 } tidymail_smtp_options;
 
 #define TIDYMAIL_SMTP_OPTIONS_INIT                                                                 \
     {                                                                                              \
         sizeof(tidymail_smtp_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-            0                                                                                      \
+            0, 0                                                                                   \
     }
 
 /* What a server can carry, and what a form of a message needs (RFC 2045 2.7 to 2.9). */
@@ -152,7 +153,8 @@ TIDYMAIL_API void tidymail_smtp_free(tidymail_smtp *smtp);
 
 /*
  * Hands over one message; may be called before the connection stands, and while others are under
- * way. `source` (copied) gives the message with CRLF line ends; dots are stuffed here, and its
+ * way: with PIPELINING (RFC 2920) the next one's commands then go out with the end of the one before,
+ * with `chunking` and CHUNKING (RFC 3030) whole messages go out without waiting, `window` at most. `source` (copied) gives the message with CRLF line ends; dots are stuffed here, and its
  * release is called when it is done with, also on failure. Returns TIDYMAIL_OK (then a REPORT
  * event comes, exactly one), TIDYMAIL_KIND_LOCAL when out of memory, or TIDYMAIL_KIND_MESSAGE for
  * an envelope without recipients or with an address that may not stand in a command (control

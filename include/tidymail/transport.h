@@ -58,7 +58,8 @@ TIDYMAIL_API tidymail_transport *tidymail_transport_open(const char *url,
 TIDYMAIL_API tidymail_transport *
 tidymail_transport_open_with(const char *url, const tidymail_transport_options *options,
                              const tidymail_allocator *allocator);
-/* Ends the transport: QUIT where a connection is open, waited for 2 seconds at most. */
+/* Ends the transport: QUIT where a connection is open, waited for 2 seconds at most. Messages that were
+ * submitted and have no answer yet get their callbacks: failed, or unknown where the end was handed over. */
 TIDYMAIL_API void tidymail_transport_close(tidymail_transport *transport);
 /* The error of URL or options that stuck; NULL while there is none. A failed send is not one. */
 TIDYMAIL_API const tidymail_error *tidymail_transport_error(const tidymail_transport *transport);
@@ -82,6 +83,42 @@ TIDYMAIL_API size_t tidymail_memory_recipient_count(const tidymail_transport *tr
 TIDYMAIL_API const char *tidymail_memory_recipient(const tidymail_transport *transport,
                                                    size_t index, size_t recipient);
 TIDYMAIL_API void tidymail_memory_clear(tidymail_transport *transport);
+
+/*
+ * Many messages at once, over the connections= of the transport (docs/urls.md). A message that is handed
+ * over gets its callback exactly once, from within tidymail_run or tidymail_transport_close: the report is
+ * the callback's to free, the message is valid during the call. A callback may submit and send; it may not
+ * close the transport. The order of the callbacks is that of the answers.
+ *
+ *     while (more || tidymail_run(transport, -1) > 0) {
+ *         if (more) { ... tidymail_submit(transport, message, done, context); ... }
+ *     }
+ *
+ * One transport belongs to one thread; several threads have one each.
+ *
+ * Over SMTP and LMTP, 421 and a 4xx reply before a message is under way slow the transport down (fewer
+ * connections, pauses of 0.2 to 30 seconds): the message goes back into the queue, five times at most. Where
+ * a connection is lost, messages of which nothing was handed over go over another one; the report of those
+ * whose end was handed over says `unknown`. A connection that cannot be made fails all that waits.
+ * Other transports send one message in each tidymail_run.
+ */
+typedef void (*tidymail_submit_callback)(tidymail_transport *transport, tidymail_message *message,
+                                         tidymail_report *report, void *context);
+
+/* TIDYMAIL_OK: the callback will be called. Else it will not: TIDYMAIL_KIND_LOCAL when out of memory,
+ * TIDYMAIL_KIND_MESSAGE or _CONFIGURATION where an argument is NULL or the transport is being closed. The
+ * message gets one more owner; it may not be changed before its callback. Nothing is sent before
+ * tidymail_run. */
+TIDYMAIL_API int tidymail_submit(tidymail_transport *transport, tidymail_message *message,
+                                 tidymail_submit_callback callback, void *context);
+/* Works until at least one callback was called, nothing is under way any more, or `timeout_ms` have passed
+ * (-1: no limit, 0: only what needs no waiting). Returns how many messages are still under way. */
+TIDYMAIL_API long tidymail_run(tidymail_transport *transport, int timeout_ms);
+/* For an event loop of the caller's: call tidymail_run(transport, 0) after tidymail_submit, whenever this
+ * descriptor is readable (it is an epoll descriptor or the like; -1: the transport has none), and at the
+ * latest after so many milliseconds (-1: no limit), asked for anew after each tidymail_run. */
+TIDYMAIL_API int tidymail_fd(tidymail_transport *transport);
+TIDYMAIL_API int tidymail_next_timeout_ms(tidymail_transport *transport);
 
 TIDYMAIL_END_DECLS
 

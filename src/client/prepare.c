@@ -8,7 +8,11 @@
 
 int tdm_message_prepare_now(tidymail_message *message)
 {
-    struct tdm_writer_env env = {tdm_clock_system.wall_s(), {0}, NULL};
+    struct tdm_writer_env env = {0, {0}, NULL};
+    if (message != NULL && message->identified) {
+        return tdm_message_prepare(message, &env); /* time and random numbers were used before */
+    }
+    env.wall_s = tdm_clock_system.wall_s();
     if (tdm_clock_system.random(env.random, sizeof(env.random)) != 0) {
         return tdm_error_set(&message->error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE,
                              "the system gives no random numbers", NULL);

@@ -11,6 +11,7 @@
 #include "client/forms.h"
 #include "client/hint.h"
 #include "client/prepare.h"
+#include "client/send.h"
 #include "client/trace.h"
 #include "transport/transport_impl.h"
 
@@ -50,6 +51,7 @@ tidymail_transport *tidymail_transport_open_with(const char *url,
     }
     tdm_transcript_init(transcript, &transport->allocator, &transport->clock, &own);
     transport->client = transcript;
+    transcript->connection = &transport->tracing;
     transport->trace.line = tdm_transcript_line;
     transport->trace.context = transcript;
     transport->deliver = send_deliver;
@@ -64,6 +66,7 @@ void tidymail_transport_close(tidymail_transport *transport)
     }
     tidymail_allocator allocator = transport->allocator;
     struct tdm_transcript *transcript = transport->client;
+    tdm_submit_abort(transport);
     tdm_transport_free(transport); /* may still trace its QUIT */
     tdm_transcript_clear(transcript);
     tdm_free(&allocator, transcript);
@@ -85,6 +88,9 @@ static void send_log_result(tidymail_transport *transport, const tidymail_report
 {
     struct tdm_transcript *transcript = transport->client;
     int sent = report->outcome == TIDYMAIL_SENT;
+    if (sent && transcript->log == NULL && !transport->options.transcript) {
+        return; /* nobody will see it */
+    }
     for (size_t i = 0; i < report->notes.count; i++) {
         tdm_transcript_log(transcript, TIDYMAIL_LOG_WARNING, TIDYMAIL_PHASE_FINAL,
                            report->notes.items[i]);
@@ -110,8 +116,10 @@ static void send_fill_wishes(const struct tdm_wishes *wishes, tidymail_smtp_enve
 
 /* Fills what the transport needs to know; TIDYMAIL_OK or the kind of the error in the report. */
 static int send_fill_job(tidymail_transport *transport, tidymail_message *message,
-                         tidymail_report *report, struct tdm_forms *forms, struct tdm_job *job)
+                         struct tdm_outgoing *out)
 {
+    struct tdm_job *job = &out->job;
+    tidymail_report *report = job->report;
     struct tidymail_error *error = &report->error;
     if (transport->error.kind != TIDYMAIL_OK) {
         tdm_error_copy(error, &transport->error);
@@ -126,11 +134,11 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
     }
     /* forms would read a source that can be read once, and a service reads it too */
     if (!transport->ops->takes_message &&
-        tdm_forms_open(forms, message, transport->options.chunking, &job->source) != TIDYMAIL_OK) {
+        tdm_forms_open(&out->forms, message, transport->options.chunking, &job->source) !=
+            TIDYMAIL_OK) {
         tdm_error_copy(error, tidymail_message_error(message));
         return error->kind;
     }
-    job->report = report;
     job->message = message;
     job->open_raw = tdm_open_signed;
     job->envelope.from = tdm_message_envelope_from(message);
@@ -141,10 +149,43 @@ static int send_fill_job(tidymail_transport *transport, tidymail_message *messag
     job->envelope.utf8 = tdm_message_needs_utf8(message);
     job->envelope.size = job->source.size != NULL ? job->source.size(job->source.context) : -1;
     job->envelope.form = tdm_forms_choose;
-    job->envelope.form_context = forms;
+    job->envelope.form_context = &out->forms;
     send_fill_wishes(tdm_message_wishes(message), &job->envelope);
     tdm_text_set(&report->allocator, &report->message_id, job->envelope.message_id);
     return TIDYMAIL_OK;
+}
+
+int tdm_send_begin(tidymail_transport *transport, tidymail_message *message,
+                   struct tdm_outgoing *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
+    tdm_message_prepare_now(message); /* an error sticks to the message */
+    tidymail_report *report = tdm_report_new(&transport->allocator, tdm_message_recipients(message),
+                                             tdm_message_recipient_count(message));
+    out->job.report = report;
+    if (report == NULL) {
+        return TIDYMAIL_KIND_LOCAL;
+    }
+    tdm_text_set(&report->allocator, &report->transport, transport->url.scheme);
+    return send_fill_job(transport, message, out);
+}
+
+void tdm_send_end(tidymail_transport *transport, struct tdm_outgoing *out)
+{
+    tidymail_report *report = out->job.report;
+    tdm_report_decide(report); /* nothing to do where the transport did */
+    if (out->job.source.release != NULL) {
+        out->job.source.release(out->job.source.context);
+    }
+    send_log_result(transport, report);
+    if (report->outcome != TIDYMAIL_SENT || transport->options.transcript) {
+        struct tdm_buf text;
+        tdm_buf_init(&text, &report->allocator, TDM_TRANSCRIPT_TEXT_MAX);
+        tdm_transcript_text(transport->client, out->job.waits ? -1 : out->job.connection, &text);
+        tdm_text_set(&report->allocator, &report->transcript, tdm_buf_text(&text));
+        tdm_buf_clear(&text);
+    }
 }
 
 tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *message)
@@ -156,31 +197,19 @@ tidymail_report *tidymail_send(tidymail_transport *transport, tidymail_message *
         return send_refused(&transport->allocator, TIDYMAIL_KIND_MESSAGE,
                             "no message (NULL) was given");
     }
-    struct tdm_transcript *transcript = transport->client;
-    tdm_transcript_start(transcript);
-    tdm_message_prepare_now(message); /* an error sticks to the message */
-    tidymail_report *report = tdm_report_new(&transport->allocator, tdm_message_recipients(message),
-                                             tdm_message_recipient_count(message));
-    if (report == NULL) {
+    if (transport->under_way == 0) {
+        tdm_transcript_start(transport->client);
+    }
+    struct tdm_outgoing out;
+    int kind = tdm_send_begin(transport, message, &out);
+    if (out.job.report == NULL) {
         return &tdm_report_out_of_memory;
     }
-    tdm_text_set(&report->allocator, &report->transport, transport->url.scheme);
-    struct tdm_forms forms;
-    struct tdm_job job;
-    memset(&job, 0, sizeof(job));
-    job.envelope = (tidymail_smtp_envelope)TIDYMAIL_SMTP_ENVELOPE_INIT;
-    if (send_fill_job(transport, message, report, &forms, &job) == TIDYMAIL_OK) {
-        tdm_transport_send(transport, &job);
-        tdm_hint_add(&report->error);
-        tdm_credentials_after(transport, &report->error);
+    if (kind == TIDYMAIL_OK) {
+        tdm_transport_send(transport, &out.job);
+        tdm_hint_add(&out.job.report->error);
+        tdm_credentials_after(transport, &out.job.report->error);
     }
-    tdm_report_decide(report); /* nothing to do where the transport did */
-    if (job.source.release != NULL) {
-        job.source.release(job.source.context);
-    }
-    send_log_result(transport, report);
-    if (report->outcome != TIDYMAIL_SENT || transport->options.transcript) {
-        tdm_text_set(&report->allocator, &report->transcript, tdm_buf_text(&transcript->lines));
-    }
-    return report;
+    tdm_send_end(transport, &out);
+    return out.job.report;
 }

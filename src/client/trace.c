@@ -13,11 +13,24 @@
 #define TRANSCRIPT_MAX ((size_t)64 * 1024)
 #define LINE_MAX_BYTES ((size_t)8 * 1024)
 
+enum { TRACE_OUT, TRACE_OUT_TLS, TRACE_IN, TRACE_IN_TLS, TRACE_NOTE };
+
+static const char *const trace_marks[] = {"->", "~>", "<-", "<~", "***"};
+
+/* In front of the bytes of each line. */
+struct trace_record {
+    int64_t ms; /* since the start */
+    uint32_t length;
+    int connection;
+    short phase;
+    short mark;
+};
+
 void tdm_transcript_init(struct tdm_transcript *transcript, const tidymail_allocator *allocator,
                          const struct tdm_clock *clock, const tidymail_transport_options *options)
 {
     memset(transcript, 0, sizeof(*transcript));
-    tdm_buf_init(&transcript->lines, allocator, TRANSCRIPT_MAX);
+    tdm_buf_init(&transcript->records, allocator, TRANSCRIPT_MAX);
     transcript->clock = clock;
     transcript->start_ms = clock->now_ms();
     if (options != NULL) {
@@ -31,33 +44,43 @@ void tdm_transcript_init(struct tdm_transcript *transcript, const tidymail_alloc
 
 void tdm_transcript_clear(struct tdm_transcript *transcript)
 {
-    tdm_buf_clear(&transcript->lines);
+    tdm_buf_clear(&transcript->records);
 }
 
 void tdm_transcript_start(struct tdm_transcript *transcript)
 {
-    tdm_buf_reset(&transcript->lines);
+    tdm_buf_reset(&transcript->records);
     transcript->dropped = 0;
     transcript->start_ms = transcript->clock->now_ms();
 }
 
-static void transcript_keep(struct tdm_transcript *transcript, const struct tdm_buf *line)
+/* The record at `at`, and where its bytes begin; 0 at the end. */
+static size_t trace_read(const struct tdm_buf *records, size_t at, struct trace_record *record)
 {
-    struct tdm_buf *lines = &transcript->lines;
-    while (lines->length > 0 && lines->length + line->length + 1 > TRANSCRIPT_MAX) {
-        /* a quarter at a time, so that dropping does not cost a move for each line */
-        size_t cut = lines->length / 4;
-        const char *end = memchr(lines->data + cut, '\n', lines->length - cut);
-        tdm_buf_drop(lines, end != NULL ? (size_t)(end - lines->data) + 1 : lines->length);
-        transcript->dropped = 1;
+    if (at + sizeof(*record) > records->length) {
+        return 0;
     }
-    tdm_buf_add(lines, tdm_buf_text(line), line->length);
-    if (tdm_buf_add_char(lines, '\n') != 0) {
-        tdm_buf_reset(lines); /* out of memory: half a line says less than none */
+    memcpy(record, records->data + at, sizeof(*record));
+    return at + sizeof(*record);
+}
+
+/* Drops a quarter at a time, so that it does not cost a move for each line. */
+static void trace_make_room(struct tdm_transcript *transcript, size_t length)
+{
+    struct tdm_buf *records = &transcript->records;
+    while (records->length > 0 && records->length + length > TRANSCRIPT_MAX) {
+        struct trace_record record;
+        size_t at = 0;
+        size_t bytes = 0;
+        while (at <= records->length / 4 && (bytes = trace_read(records, at, &record)) > 0) {
+            at = bytes + record.length;
+        }
+        tdm_buf_drop(records, at);
+        transcript->dropped = 1;
     }
 }
 
-static void transcript_add_time(struct tdm_buf *line, int64_t ms)
+static void trace_add_time(struct tdm_buf *line, int64_t ms)
 {
     int64_t seconds = ms / 1000;
     for (int64_t width = 1000; width > 1 && seconds < width; width /= 10) {
@@ -67,24 +90,45 @@ static void transcript_add_time(struct tdm_buf *line, int64_t ms)
     tdm_buf_addf(line, "%l.%d%d%d ", seconds, rest / 100, rest / 10 % 10, rest % 10);
 }
 
-static void transcript_write(struct tdm_transcript *transcript, int level, int phase,
-                             const char *mark, const char *text, size_t length)
+static void trace_add_line(struct tdm_buf *line, const struct trace_record *record,
+                           const char *text)
+{
+    const char *name = tidymail_phase_name(record->phase);
+    trace_add_time(line, record->ms);
+    tdm_buf_add_str(line, name);
+    for (size_t width = strlen(name); width < 9; width++) {
+        tdm_buf_add_char(line, ' ');
+    }
+    tdm_buf_addf(line, "%s ", trace_marks[record->mark]);
+    tdm_escape(line, text, record->length, 0);
+}
+
+void tdm_transcript_text(const struct tdm_transcript *transcript, int connection,
+                         struct tdm_buf *out)
+{
+    struct trace_record record;
+    size_t at = 0;
+    size_t bytes = 0;
+    while ((bytes = trace_read(&transcript->records, at, &record)) > 0) {
+        if (connection < 0 || record.connection == 0 || record.connection == connection) {
+            trace_add_line(out, &record, transcript->records.data + bytes);
+            tdm_buf_add_char(out, '\n');
+        }
+        at = bytes + record.length;
+    }
+}
+
+static void trace_tell(struct tdm_transcript *transcript, int level,
+                       const struct trace_record *record, const char *text)
 {
     struct tdm_buf line;
-    tdm_buf_init(&line, &transcript->lines.allocator, LINE_MAX_BYTES * 4 + 64);
-    transcript_add_time(&line, transcript->clock->now_ms() - transcript->start_ms);
-    const char *name = tidymail_phase_name(phase);
-    tdm_buf_add_str(&line, name);
-    for (size_t width = strlen(name); width < 9; width++) {
-        tdm_buf_add_char(&line, ' ');
+    if (transcript->log == NULL || level > transcript->log_level) {
+        return;
     }
-    tdm_buf_addf(&line, "%s ", mark);
-    tdm_escape(&line, text, length < LINE_MAX_BYTES ? length : LINE_MAX_BYTES, 0);
+    tdm_buf_init(&line, &transcript->records.allocator, LINE_MAX_BYTES * 4 + 64);
+    trace_add_line(&line, record, text);
     if (!line.failed) {
-        transcript_keep(transcript, &line);
-        if (transcript->log != NULL && level <= transcript->log_level) {
-            transcript->log(transcript->log_context, level, tdm_buf_text(&line));
-        }
+        transcript->log(transcript->log_context, level, tdm_buf_text(&line));
     }
     tdm_buf_clear(&line);
 }
@@ -92,11 +136,32 @@ static void transcript_write(struct tdm_transcript *transcript, int level, int p
 static void transcript_tell(struct tdm_transcript *transcript, int mark, int phase, int encrypted,
                             const char *text, size_t length)
 {
+    if (transcript->trace == NULL || mark == TIDYMAIL_SMTP_MARK_STATE) {
+        return;
+    }
     tidymail_trace_event event = {
         transcript->clock->now_ms() - transcript->start_ms, mark, phase, encrypted, text, length};
-    if (transcript->trace != NULL && mark != TIDYMAIL_SMTP_MARK_STATE) {
-        transcript->trace(transcript->trace_context, &event);
+    transcript->trace(transcript->trace_context, &event);
+}
+
+/* While all goes well nobody reads it: a line is kept as it came, and made words when it is asked for. */
+static void trace_keep(struct tdm_transcript *transcript, int level, int phase, int mark,
+                       const char *text, size_t length)
+{
+    struct trace_record record;
+    struct tdm_buf *records = &transcript->records;
+    memset(&record, 0, sizeof(record));
+    record.ms = transcript->clock->now_ms() - transcript->start_ms;
+    record.length = (uint32_t)(length < LINE_MAX_BYTES ? length : LINE_MAX_BYTES);
+    record.connection = transcript->connection != NULL ? *transcript->connection : 0;
+    record.phase = (short)phase;
+    record.mark = (short)mark;
+    trace_make_room(transcript, sizeof(record) + record.length);
+    tdm_buf_add(records, &record, sizeof(record));
+    if (tdm_buf_add(records, text, record.length) != 0) {
+        tdm_buf_reset(records); /* out of memory: half a line says less than none */
     }
+    trace_tell(transcript, level, &record, text);
 }
 
 void tdm_transcript_line(void *context, int mark, int phase, int encrypted, const char *text,
@@ -106,15 +171,15 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
     transcript_tell(transcript, mark, phase, encrypted, text, length);
     switch (mark) {
     case TIDYMAIL_SMTP_MARK_SENT:
-        transcript_write(transcript, TIDYMAIL_LOG_DEBUG, phase, encrypted ? "~>" : "->", text,
-                         length);
+        trace_keep(transcript, TIDYMAIL_LOG_DEBUG, phase, encrypted ? TRACE_OUT_TLS : TRACE_OUT,
+                   text, length);
         break;
     case TIDYMAIL_SMTP_MARK_RECEIVED:
-        transcript_write(transcript, TIDYMAIL_LOG_DEBUG, phase, encrypted ? "<~" : "<-", text,
-                         length);
+        trace_keep(transcript, TIDYMAIL_LOG_DEBUG, phase, encrypted ? TRACE_IN_TLS : TRACE_IN, text,
+                   length);
         break;
     case TIDYMAIL_SMTP_MARK_NOTE:
-        transcript_write(transcript, TIDYMAIL_LOG_INFO, phase, "***", text, length);
+        trace_keep(transcript, TIDYMAIL_LOG_INFO, phase, TRACE_NOTE, text, length);
         break;
     default:
         break; /* states of the engine are not part of a transcript */
@@ -124,5 +189,5 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
 void tdm_transcript_log(struct tdm_transcript *transcript, int level, int phase, const char *text)
 {
     transcript_tell(transcript, TIDYMAIL_SMTP_MARK_NOTE, phase, 0, text, strlen(text));
-    transcript_write(transcript, level, phase, "***", text, strlen(text));
+    trace_keep(transcript, level, phase, TRACE_NOTE, text, strlen(text));
 }

@@ -283,7 +283,11 @@ int tdm_message_open_form(tidymail_message *message, int carry, tidymail_source 
         result = message->resent_from.spec == NULL
                      ? 0
                      : tdm_writer_add_bytes(writer, message->header, 0, message->header->length);
-        result = result == 0 ? tdm_writer_add_blob(writer, message->raw.blob, &format) : result;
+        if (result == 0 && message->raw.is_canonical && message->raw.ends_in_break) {
+            result = tdm_writer_add_bytes(writer, message->raw.blob, 0, message->raw.blob->length);
+        } else if (result == 0) {
+            result = tdm_writer_add_blob(writer, message->raw.blob, &format);
+        }
     } else if (writer != NULL) {
         result = tdm_message_chain(message, carry, writer);
     }

@@ -6,14 +6,18 @@
 #include "net/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "net/connect.h"
 
 #define READ_SIZE 16384  /* a whole TLS record (RFC 8446 5.1), so that OpenSSL keeps nothing back */
+int blocks;              /* reads without MSG_DONTWAIT wait, for WAIT_MS at most */
 #define SETTLE_ROUNDS 32 /* then the loop looks whether the server said something */
+#define WAIT_MS 250      /* tdm_link_wait: how long a read waits */
 #define LAST_READS 64    /* after a broken write: what the server still said */
 
 struct tdm_link {
@@ -26,10 +30,15 @@ struct tdm_link {
     int fd;
     struct tdm_watch *watch;
     struct tdm_tls *tls;
+    int blocks; /* reads without MSG_DONTWAIT wait, for WAIT_MS at most */
     int handshaking;
-    int write_waits; /* TDM_READABLE or TDM_WRITABLE: what the next write waits for */
-    int read_waits;  /* TDM_WRITABLE: TLS has to write before it can read */
-    int heard;       /* the server said something */
+    int more_to_write; /* the writing was interrupted, not held up */
+    int waits;         /* the next read may wait for bytes */
+    int write_waits;   /* TDM_READABLE or TDM_WRITABLE: what the next write waits for */
+    int read_waits;    /* TDM_WRITABLE: TLS has to write before it can read */
+    int heard;         /* the server said something */
+    int more_to_read;  /* the last read may not have emptied the socket */
+    int64_t armed;     /* when the timer expires; -1: it does not run */
     int closed;
 };
 
@@ -47,6 +56,7 @@ static void link_close(struct tdm_link *link)
     }
     link->closed = 1;
     tdm_timer_set(link->timer, -1);
+    link->armed = -1;
     tdm_connect_free(link->connect);
     link->connect = NULL;
     if (link->tls != NULL) {
@@ -95,9 +105,10 @@ static void link_end_by_errno(struct tdm_link *link, int number)
 /* Reads once and feeds the engine. */
 static enum link_io link_read_plain(struct tdm_link *link, char *bytes, size_t capacity)
 {
-    ssize_t got = recv(link->fd, bytes, capacity, 0);
+    ssize_t got = recv(link->fd, bytes, capacity, link->waits ? 0 : MSG_DONTWAIT);
     if (got > 0) {
         link->heard = 1;
+        link->more_to_read = (size_t)got == capacity;
         tidymail_smtp_feed(link->smtp, bytes, (size_t)got, link_now(link));
         return LINK_DATA;
     }
@@ -138,8 +149,12 @@ static enum link_io link_read(struct tdm_link *link)
         return link_read_plain(link, bytes, sizeof(bytes));
     }
     link->read_waits = 0;
-    switch (tdm_tls_read(link->tls, bytes, sizeof(bytes), &length)) {
+    tdm_tls_let_wait(link->tls, link->waits);
+    enum tdm_tls_result result = tdm_tls_read(link->tls, bytes, sizeof(bytes), &length);
+    tdm_tls_let_wait(link->tls, 0);
+    switch (result) {
     case TDM_TLS_DONE:
+        link->more_to_read = tdm_tls_has_more(link->tls);
         tidymail_smtp_feed(link->smtp, bytes, length, link_now(link));
         return LINK_DATA;
     case TDM_TLS_WANT_READ:
@@ -175,7 +190,7 @@ static void link_write_broke(struct tdm_link *link, const char *words)
                 break;
             }
         } else {
-            ssize_t status = recv(link->fd, bytes, sizeof(bytes), 0);
+            ssize_t status = recv(link->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
             if (status <= 0) {
                 break;
             }
@@ -190,7 +205,7 @@ static void link_write_broke(struct tdm_link *link, const char *words)
 
 static enum link_io link_write_plain(struct tdm_link *link, const void *bytes, size_t length)
 {
-    ssize_t sent = send(link->fd, bytes, length, MSG_NOSIGNAL);
+    ssize_t sent = send(link->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
         tidymail_smtp_consume(link->smtp, (size_t)sent, link_now(link));
         return LINK_DATA;
@@ -367,8 +382,12 @@ static void link_arm(struct tdm_link *link, int more_to_write)
         return;
     }
     int64_t deadline = tidymail_smtp_deadline(link->smtp);
-    int64_t left = deadline - link_now(link);
-    tdm_timer_set(link->timer, deadline < 0 ? -1 : (left > 1 ? left : 1));
+    /* deadlines move on with every reply: a timer that expires early costs less than one set anew */
+    if (deadline >= 0 && (link->armed < 0 || deadline < link->armed)) {
+        int64_t left = deadline - link_now(link);
+        tdm_timer_set(link->timer, left > 1 ? left : 1);
+        link->armed = deadline;
+    }
     if (link->watch == NULL) {
         return;
     }
@@ -379,6 +398,13 @@ static void link_arm(struct tdm_link *link, int more_to_write)
     if (tdm_watch_set(link->watch, events) != 0) {
         link_fail_memory(link, tidymail_smtp_phase(link->smtp));
         link_events(link);
+    }
+}
+
+static void link_ask_more(struct tdm_link *link)
+{
+    if (link->options.more != NULL && tdm_smtp_room(link->smtp) > 0) {
+        link->options.more(link->options.owner);
     }
 }
 
@@ -399,16 +425,24 @@ static void link_settle(struct tdm_link *link, int can_read)
             break;
         }
         tidymail_smtp_tick(link->smtp, link_now(link)); /* no stream of bytes holds a deadline up */
-        enum link_io written = link_write(link);
         enum link_io got = LINK_WAIT;
-        if (can_read && written != LINK_ENDED) {
+        enum link_io written = LINK_WAIT;
+        int events = 0;
+        if (can_read) {
             got = link_read(link);
-            can_read = got == LINK_DATA;
+            can_read = got == LINK_DATA && link->more_to_read;
+            events = link_events(link);
         }
-        if (link_events(link) == 0 && written == LINK_WAIT && got == LINK_WAIT) {
+        if (got != LINK_ENDED && !link->closed) {
+            link_ask_more(link);
+            written = link_write(link);
+            events += link_events(link);
+        }
+        if (events == 0 && written == LINK_WAIT && got == LINK_WAIT) {
             break;
         }
     }
+    link->more_to_write = more;
     link_arm(link, more);
 }
 
@@ -421,6 +455,7 @@ static void link_ready(void *context, int events)
 static void link_timer(void *context)
 {
     struct tdm_link *link = context;
+    link->armed = -1;
     tidymail_smtp_tick(link->smtp, link_now(link));
     link_settle(link, 0);
 }
@@ -446,6 +481,17 @@ static void link_note_address(struct tdm_link *link, const struct tdm_address *a
     tdm_buf_clear(&text);
 }
 
+/* For tdm_link_wait; everything else is read and written with MSG_DONTWAIT. */
+static void link_let_reads_wait(struct tdm_link *link)
+{
+    struct timeval limit = {0, WAIT_MS * 1000};
+    int flags = fcntl(link->fd, F_GETFL);
+    link->blocks =
+        flags >= 0 &&
+        setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, (socklen_t)sizeof(limit)) == 0 &&
+        fcntl(link->fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
+
 static void link_connected(void *context, int fd, const struct tdm_address *address,
                            const struct tidymail_error *error)
 {
@@ -456,6 +502,7 @@ static void link_connected(void *context, int fd, const struct tdm_address *addr
         link_note_address(link, address);
         link->fd = fd;
         link->watch = tdm_watch_new(link->loop, fd, link_ready, link);
+        link_let_reads_wait(link);
         if (link->watch == NULL) {
             link_fail_memory(link, TIDYMAIL_PHASE_CONNECT);
         } else {
@@ -480,6 +527,7 @@ struct tdm_link *tdm_link_new(struct tdm_loop *loop, const struct tdm_link_optio
     link->options = *options;
     link->smtp = smtp;
     link->fd = -1;
+    link->armed = -1;
     link->timer = tdm_timer_new(loop, link_timer, link);
     if (link->timer == NULL) {
         tdm_link_free(link);
@@ -539,6 +587,28 @@ int tdm_link_is_fresh(struct tdm_link *link)
     enum link_io got = link_read(link); /* session tickets of TLS 1.3 count as nothing */
     link_settle(link, got == LINK_DATA);
     return got == LINK_WAIT && !link->closed && tidymail_smtp_usable(link->smtp);
+}
+
+int tdm_link_wait(struct tdm_link *link)
+{
+    int64_t deadline = tidymail_smtp_deadline(link->smtp);
+    if (link->closed || link->fd < 0 || !link->blocks || link->handshaking || link->more_to_write ||
+        link->write_waits != 0 || link->read_waits != 0 || deadline < 0 ||
+        deadline - link_now(link) <= WAIT_MS) {
+        return 0;
+    }
+    link->waits = 1;
+    enum link_io got = link_read(link);
+    link->waits = 0;
+    link_settle(link, got == LINK_DATA && link->more_to_read);
+    return got != LINK_WAIT;
+}
+
+void tdm_link_abort(struct tdm_link *link, const char *words)
+{
+    tidymail_smtp_fail(link->smtp, TIDYMAIL_KIND_LOCAL, tidymail_smtp_phase(link->smtp), 1, words,
+                       NULL, link_now(link));
+    link_events(link);
 }
 
 void tdm_link_quit(struct tdm_link *link)

@@ -31,6 +31,8 @@ struct tdm_link_options {
     void (*certificate)(void *owner, const struct tdm_certificate *facts);
     /* A message is done: what the engine's REPORT event says. May not free the link. */
     void (*reported)(void *owner, void *job, tidymail_report *report);
+    /* Before something is written: more messages may be submitted now. NULL: nobody has any. */
+    void (*more)(void *owner);
     void *owner;
 };
 
@@ -47,6 +49,11 @@ void tdm_link_drive(struct tdm_link *link);
 /* 1 where the link may carry another message: the session is in order, and the server has neither
  * closed the connection nor said anything since. */
 int tdm_link_is_fresh(struct tdm_link *link);
+/* Waits for what the server says, and settles, where nothing but that can happen next: a call less than
+ * by the loop. 0: it did not, or nothing came in a quarter of a second; use the loop. */
+int tdm_link_wait(struct tdm_link *link);
+/* Cuts the connection, as if the driver had failed: all messages under way get their reports. */
+void tdm_link_abort(struct tdm_link *link, const char *words);
 /* QUIT, and no more messages; the link closes soon. */
 void tdm_link_quit(struct tdm_link *link);
 int tdm_link_is_closed(const struct tdm_link *link);

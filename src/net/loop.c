@@ -66,6 +66,22 @@ void tdm_loop_step(struct tdm_loop *loop)
     uv_run(&loop->uv, UV_RUN_ONCE);
 }
 
+void tdm_loop_poll(struct tdm_loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
+int tdm_loop_fd(const struct tdm_loop *loop)
+{
+    return uv_backend_fd(&loop->uv);
+}
+
+int tdm_loop_timeout(struct tdm_loop *loop)
+{
+    uv_update_time(&loop->uv);
+    return uv_backend_timeout(&loop->uv);
+}
+
 static void watch_ready(uv_poll_t *poll, int status, int events)
 {
     struct tdm_watch *watch = poll->data;

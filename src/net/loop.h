@@ -30,6 +30,11 @@ int tdm_loop_init(struct tdm_loop *loop, const tidymail_allocator *allocator);
 void tdm_loop_clear(struct tdm_loop *loop);
 /* Waits until something happens, and lets it happen. */
 void tdm_loop_step(struct tdm_loop *loop);
+/* Lets happen what has happened, without waiting. */
+void tdm_loop_poll(struct tdm_loop *loop);
+/* What a loop of the caller's may wait on for this one, and how long at most (-1: no limit). */
+int tdm_loop_fd(const struct tdm_loop *loop);
+int tdm_loop_timeout(struct tdm_loop *loop);
 
 /* `ready` gets TDM_READABLE and TDM_WRITABLE; both where the descriptor is in error. NULL when out
  * of memory or where the loop cannot take the descriptor. Nothing is watched before tdm_watch_set. */

@@ -162,6 +162,16 @@ enum tdm_tls_result tdm_tls_read(struct tdm_tls *tls, void *bytes, size_t capaci
     return status == 1 ? TDM_TLS_DONE : tls_result(tls, status);
 }
 
+void tdm_tls_let_wait(struct tdm_tls *tls, int wait)
+{
+    tls->socket.wait = wait;
+}
+
+int tdm_tls_has_more(const struct tdm_tls *tls)
+{
+    return SSL_has_pending(tls->ssl) == 1;
+}
+
 static enum tdm_tls_result tls_write_once(struct tdm_tls *tls, const void *bytes, size_t length,
                                           size_t *written)
 {

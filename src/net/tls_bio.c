@@ -18,7 +18,7 @@ static int bio_write(BIO *bio, const char *bytes, int length)
 {
     struct tdm_tls_socket *own = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t sent = send(own->fd, bytes, (size_t)length, MSG_NOSIGNAL);
+    ssize_t sent = send(own->fd, bytes, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
         if (bio_is_retry(errno)) {
             BIO_set_retry_write(bio);
@@ -51,7 +51,8 @@ static int bio_read(BIO *bio, char *bytes, int capacity)
 {
     struct tdm_tls_socket *own = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t got = recv(own->fd, bytes, (size_t)capacity, 0);
+    ssize_t got = recv(own->fd, bytes, (size_t)capacity, own->wait ? 0 : MSG_DONTWAIT);
+    own->wait = 0;
     if (got > 0) {
         bio_keep_first(own, bytes, (size_t)got);
         return (int)got;

@@ -134,6 +134,7 @@ static int context_set_up(struct tdm_tls_context *context)
                                  SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_read_ahead(ssl, 1); /* a record with one call, not head and body with two */
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ssl, context_verify, NULL);
     tdm_tls_keep_sessions(context);

@@ -36,6 +36,7 @@ struct tdm_tls_context {
 /* One session's socket, as the BIO sees it. */
 struct tdm_tls_socket {
     int fd;
+    int wait; /* the next read waits for bytes, as long as SO_RCVTIMEO says */
     int eof;
     int read_errno;
     int write_errno;

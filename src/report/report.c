@@ -145,6 +145,7 @@ void tdm_report_reopen(tidymail_report *report)
     report->summary = NULL;
     report->outcome = TIDYMAIL_FAILED;
     report->decided = 0;
+    report->untouched = report->body_begun = 0;
 }
 
 /* The refused recipient that stands for the others: one that a retry could mend, else the first. */
@@ -207,8 +208,12 @@ static void report_make_summary(tidymail_report *report)
     } else {
         tdm_buf_add_str(&line, words);
     }
-    tdm_text_set(&report->allocator, &report->summary, line.failed ? NULL : tdm_buf_text(&line));
-    tdm_buf_clear(&line);
+    if (line.failed || line.data == NULL) {
+        tdm_buf_clear(&line);
+        return;
+    }
+    tdm_free(&report->allocator, report->summary);
+    report->summary = line.data; /* its memory is the report's now */
 }
 
 void tdm_report_decide(tidymail_report *report)

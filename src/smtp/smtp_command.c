@@ -1,7 +1,7 @@
 /*
  * smtp_command.c: the one writer of commands (RFC 5321 4.1). Whatever a caller gave, no control byte
- * gets past here: the line is checked whole, and a bad one fails the session before a byte of it is
- * in the output.
+ * gets past here: the line is checked whole, and a bad one is taken out of the output again and fails
+ * the session.
  */
 #include <stdarg.h>
 #include <string.h>
@@ -42,50 +42,61 @@ void tdm_smtp_trace_note(tidymail_smtp *smtp, const char *text)
     tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_NOTE, text, strlen(text));
 }
 
-static void command_write(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index,
-                          const char *line, size_t length, const char *shown, size_t shown_length)
+size_t tdm_smtp_command_begin(tidymail_smtp *smtp)
 {
-    if (tdm_find_control(line, length) != length) {
+    return smtp->out.length;
+}
+
+static void command_end(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index, size_t begin,
+                        const char *shown)
+{
+    size_t length = smtp->out.length - begin;
+    if (smtp->out.failed || length > LINE_MAX_BYTES) {
+        tdm_smtp_fail_no_memory(smtp);
+        return;
+    }
+    if (tdm_find_control(smtp->out.data + begin, length) != length) {
+        smtp->out.length = begin;
         tdm_error_setf(&smtp->error, TIDYMAIL_KIND_MESSAGE, tdm_smtp_rows[state].phase,
                        "a control byte in a command (%s)", tdm_smtp_rows[state].name);
         tdm_smtp_fail_session(smtp, 0);
         return;
     }
-    int failed = tdm_buf_reserve(&smtp->out, length + 2);
-    if (failed) {
+    if (tdm_buf_add(&smtp->out, "\r\n", 2) != 0) {
         tdm_smtp_fail_no_memory(smtp);
         return;
     }
-    tdm_buf_add(&smtp->out, line, length);
-    tdm_buf_add(&smtp->out, "\r\n", 2);
     if (tdm_smtp_expect(smtp, state, index) == 0) {
         int phase = smtp->phase;
         smtp->phase = tdm_smtp_rows[state].phase; /* pipelined: it may differ from the state's */
-        tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT, shown, shown_length);
+        tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT,
+                       shown != NULL ? shown : smtp->out.data + begin,
+                       shown != NULL ? strlen(shown) : length);
         smtp->phase = phase;
     }
+}
+
+void tdm_smtp_command_end(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index,
+                          size_t begin)
+{
+    command_end(smtp, state, index, begin, NULL);
 }
 
 void tdm_smtp_command(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index,
                       const char *format, ...)
 {
-    struct tdm_buf line;
-    tdm_buf_init(&line, &smtp->allocator, LINE_MAX_BYTES);
+    size_t begin = tdm_smtp_command_begin(smtp);
     va_list args;
     va_start(args, format);
-    int failed = tdm_buf_vaddf(&line, format, args);
+    tdm_buf_vaddf(&smtp->out, format, args);
     va_end(args);
-    if (failed) {
-        tdm_smtp_fail_no_memory(smtp);
-    } else {
-        command_write(smtp, state, index, tdm_buf_text(&line), line.length, tdm_buf_text(&line),
-                      line.length);
-    }
-    tdm_buf_clear(&line);
+    command_end(smtp, state, index, begin, NULL);
 }
 
 void tdm_smtp_secret_command(tidymail_smtp *smtp, enum tdm_smtp_state state, const char *line,
                              const char *shown)
 {
-    command_write(smtp, state, 0, line, strlen(line), shown, strlen(shown));
+    size_t begin = tdm_smtp_command_begin(smtp);
+    tdm_buf_add_str(&smtp->out, line);
+    command_end(smtp, state, 0, begin, shown);
 }

@@ -16,6 +16,7 @@
 #define DEFAULT_QUIT_MS 2000
 #define DEFAULT_MAX_LINE ((size_t)16 * 1024)
 #define DEFAULT_MAX_REPLY ((size_t)64 * 1024)
+#define DEFAULT_WINDOW 16
 #define OUT_MAX ((size_t)16 * 1024 * 1024)
 #define LINE_SHOWN_MAX OUT_MAX
 
@@ -47,6 +48,7 @@ static int engine_copy_options(tidymail_smtp *smtp, const tidymail_smtp_options 
     own->final_timeout_ms = or_default(own->final_timeout_ms, DEFAULT_FINAL_MS);
     own->tls_timeout_ms = or_default(own->tls_timeout_ms, DEFAULT_TLS_MS);
     own->quit_timeout_ms = or_default(own->quit_timeout_ms, DEFAULT_QUIT_MS);
+    own->window = own->window > 0 ? own->window : DEFAULT_WINDOW;
     own->max_line = own->max_line > 0 ? own->max_line : DEFAULT_MAX_LINE;
     own->max_reply = own->max_reply > 0 ? own->max_reply : DEFAULT_MAX_REPLY;
     const char **texts[] = {&own->helo,     &own->server, &own->user,
@@ -101,6 +103,10 @@ tidymail_smtp *tidymail_smtp_new_with(const tidymail_smtp_options *options, int6
     tdm_buf_init(&smtp->out, &own, OUT_MAX);
     tdm_buf_init(&smtp->secret, &own, OUT_MAX);
     tdm_buf_init(&smtp->binding, &own, 4096);
+    tdm_buf_init(&smtp->line, &own, LINE_SHOWN_MAX);
+    tdm_buf_init(&smtp->words, &own, LINE_SHOWN_MAX);
+    tdm_buf_init(&smtp->hidden[0], &own, LINE_SHOWN_MAX);
+    tdm_buf_init(&smtp->hidden[1], &own, LINE_SHOWN_MAX);
     tdm_smtp_caps_init(&smtp->caps, &own);
     tdm_reply_parser_init(&smtp->parser, &own, smtp->options.max_line, smtp->options.max_reply);
     if (failed) {
@@ -140,6 +146,10 @@ void tidymail_smtp_free(tidymail_smtp *smtp)
     tdm_error_clear(&smtp->ehlo_error);
     tdm_buf_wipe(&smtp->out);
     tdm_buf_wipe(&smtp->secret);
+    tdm_buf_wipe(&smtp->line);
+    tdm_buf_wipe(&smtp->words);
+    tdm_buf_wipe(&smtp->hidden[0]);
+    tdm_buf_wipe(&smtp->hidden[1]);
     tdm_smtp_caps_clear(&smtp->caps);
     tdm_reply_parser_clear(&smtp->parser);
     tdm_free(&smtp->allocator, smtp->scratch);
@@ -163,9 +173,24 @@ static int envelope_fits(const tidymail_smtp_envelope *envelope)
     return 1;
 }
 
-int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *given,
-                           const tidymail_source *source, tidymail_report *report, void *context,
-                           int64_t now_ms)
+static void engine_append(tidymail_smtp *smtp, struct tdm_transaction *transaction)
+{
+    if (smtp->head == NULL) {
+        smtp->head = transaction;
+    } else {
+        smtp->tail->next = transaction;
+    }
+    smtp->tail = transaction;
+    smtp->count++;
+    if (smtp->sending == NULL) {
+        smtp->sending = transaction;
+    }
+    smtp->event_idle = 0;
+}
+
+static int engine_submit(tidymail_smtp *smtp, const tidymail_smtp_envelope *given,
+                         const tidymail_source *source, tidymail_report *report, int own_report,
+                         void *context, int64_t now_ms)
 {
     tidymail_smtp_envelope envelope = TIDYMAIL_SMTP_ENVELOPE_INIT;
     size_t size = given->struct_size < sizeof(envelope) ? given->struct_size : sizeof(envelope);
@@ -187,6 +212,7 @@ int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *gi
         return TIDYMAIL_KIND_LOCAL;
     }
     transaction->report = report;
+    transaction->own_report = own_report;
     transaction->context = context;
     transaction->source = *source;
     transaction->body_8bit = envelope.body_8bit;
@@ -197,12 +223,7 @@ int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *gi
     transaction->form_context = envelope.form_context;
     transaction->probe = envelope.probe;
     transaction->line_start = 1;
-    struct tdm_transaction **last = &smtp->head;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = transaction;
-    smtp->event_idle = 0;
+    engine_append(smtp, transaction);
     if (smtp->closing || smtp->closed) {
         if (smtp->error.kind == TIDYMAIL_OK) {
             tdm_error_set(&report->error, TIDYMAIL_KIND_CONNECTION, smtp->phase,
@@ -216,10 +237,17 @@ int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *gi
         } /* else behind those that wait for the close */
         return TIDYMAIL_OK;
     }
-    if (smtp->state == TDM_SMTP_IDLE) {
+    if (smtp->ready) {
         tdm_smtp_advance(smtp);
     }
     return TIDYMAIL_OK;
+}
+
+int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *given,
+                           const tidymail_source *source, tidymail_report *report, void *context,
+                           int64_t now_ms)
+{
+    return engine_submit(smtp, given, source, report, 0, context, now_ms);
 }
 
 int tidymail_smtp_submit(tidymail_smtp *smtp, const tidymail_smtp_envelope *envelope,
@@ -235,18 +263,11 @@ int tidymail_smtp_submit(tidymail_smtp *smtp, const tidymail_smtp_envelope *enve
     }
     tdm_text_set(&report->allocator, &report->transport, "smtp");
     tdm_text_set(&report->allocator, &report->message_id, envelope->message_id);
-    int kind = tdm_smtp_submit_report(smtp, envelope, source, report, context, now_ms);
+    int kind = engine_submit(smtp, envelope, source, report, 1, context, now_ms);
     if (kind != TIDYMAIL_OK) {
         tidymail_report_free(report);
-        return kind;
     }
-    for (struct tdm_transaction *t = smtp->head; t != NULL; t = t->next) {
-        t->own_report |= t->report == report;
-    }
-    for (struct tdm_transaction *t = smtp->done; t != NULL; t = t->next) {
-        t->own_report |= t->report == report;
-    }
-    return TIDYMAIL_OK;
+    return kind;
 }
 
 void tdm_smtp_set_phase(tidymail_smtp *smtp, int phase, int64_t now_ms)
@@ -270,6 +291,30 @@ void tdm_smtp_add_note(tidymail_smtp *smtp, const char *text)
     for (struct tdm_transaction *t = smtp->head; t != NULL; t = t->next) {
         tdm_report_add_note(t->report, text);
     }
+}
+
+size_t tdm_smtp_room(const tidymail_smtp *smtp)
+{
+    size_t most = 1;
+    if (!tidymail_smtp_usable(smtp)) {
+        return 0;
+    }
+    if (smtp->ready && tdm_smtp_streams(smtp)) {
+        /* a server that takes one message each session must not get a window full of them */
+        most = smtp->answered ? (size_t)smtp->options.window + 1 : 1;
+    } else if (smtp->ready && smtp->extended && smtp->caps.pipelining) {
+        most = 2;
+    }
+    if (smtp->caps.mail_max > 0) {
+        size_t begun = 0;
+        for (const struct tdm_transaction *t = smtp->head; t != NULL; t = t->next) {
+            begun += t->step != TDM_STEP_START;
+        }
+        size_t left =
+            (size_t)(smtp->mails < smtp->caps.mail_max ? smtp->caps.mail_max - smtp->mails : 0);
+        most = most < left + begun ? most : left + begun;
+    }
+    return smtp->count < most ? most - smtp->count : 0;
 }
 
 int tdm_smtp_encrypted(const tidymail_smtp *smtp)
@@ -365,12 +410,16 @@ static void engine_take_reply(tidymail_smtp *smtp)
     struct tdm_pending pending = *front;
     smtp->pending_at++;
     smtp->pending_count--;
+    if (smtp->head != NULL && smtp->head->outstanding > 0) {
+        smtp->head->outstanding--; /* those behind it began later */
+    }
     if (reply->code == 421 && pending.state != TDM_SMTP_QUIT) {
         /* RFC 5321 3.8: may answer anything; the server closes, no command follows */
         if (pending.state == TDM_SMTP_FINAL || pending.state == TDM_SMTP_RCPT) {
             tdm_smtp_rows[pending.state].reply(smtp, reply, &pending);
         }
-        if (smtp->head != NULL && smtp->head->step == TDM_STEP_SENT) {
+        if (pending.state == TDM_SMTP_FINAL && smtp->head != NULL &&
+            smtp->head->step == TDM_STEP_SENT) {
             /* LMTP: it answers for one recipient; for the others no answer will come */
             tdm_smtp_fail_lost(smtp, "the server ended the session with 421");
             return;
@@ -385,18 +434,23 @@ static void engine_take_reply(tidymail_smtp *smtp)
     tdm_smtp_advance(smtp);
 }
 
-/* A line of the server's, whatever it is: without the secrets that it may repeat. */
+/* What is in smtp->line, without the secrets that it may repeat. */
+static void engine_trace_line(tidymail_smtp *smtp)
+{
+    tdm_smtp_hide_secrets(smtp, &smtp->line);
+    tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_RECEIVED, tdm_buf_text(&smtp->line), smtp->line.length);
+}
+
+/* A line of the server's, whatever it is. */
 static void engine_trace_received(tidymail_smtp *smtp, const char *text, size_t length)
 {
-    struct tdm_buf line;
+    struct tdm_buf *line = &smtp->line;
     if (smtp->options.trace == NULL) {
         return;
     }
-    tdm_buf_init(&line, &smtp->allocator, LINE_SHOWN_MAX);
-    tdm_buf_add(&line, text, length);
-    tdm_smtp_hide_secrets(smtp, &line);
-    tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_RECEIVED, tdm_buf_text(&line), line.length);
-    tdm_buf_clear(&line);
+    tdm_buf_reset(line);
+    tdm_buf_add(line, text, length);
+    engine_trace_line(smtp);
 }
 
 /* SCRAM's salt, count and server signature let a password be guessed off line: whoever reads a
@@ -417,25 +471,24 @@ static void engine_trace_reply(tidymail_smtp *smtp)
         return;
     }
     const struct tdm_reply *reply = &smtp->parser.reply;
-    struct tdm_buf line;
-    tdm_buf_init(&line, &smtp->allocator, smtp->options.max_reply);
+    struct tdm_buf *line = &smtp->line;
     const char *text = tdm_buf_text(&reply->text);
     size_t length = reply->text.length;
     int secret = engine_reply_is_secret(smtp, reply);
     for (size_t at = 0; at <= length;) {
         const char *end = at < length ? memchr(text + at, '\n', length - at) : NULL;
         size_t line_length = end != NULL ? (size_t)(end - text) - at : length - at;
-        tdm_buf_reset(&line);
-        tdm_buf_addf(&line, "%d%c", reply->code, end != NULL ? '-' : ' ');
+        tdm_buf_reset(line);
+        tdm_buf_add_number(line, reply->code);
+        tdm_buf_add_char(line, end != NULL ? '-' : ' ');
         if (secret && line_length > 0) {
-            tdm_buf_add_str(&line, "[challenge hidden]");
+            tdm_buf_add_str(line, "[challenge hidden]");
         } else {
-            tdm_buf_add(&line, text + at, line_length);
+            tdm_buf_add(line, text + at, line_length);
         }
-        engine_trace_received(smtp, tdm_buf_text(&line), line.length);
+        engine_trace_line(smtp);
         at += line_length + 1;
     }
-    tdm_buf_clear(&line);
 }
 
 static void engine_garbage(tidymail_smtp *smtp)
@@ -465,6 +518,7 @@ void tidymail_smtp_feed(tidymail_smtp *smtp, const void *bytes, size_t length, i
 {
     const char *input = bytes;
     engine_at(smtp, now_ms);
+    smtp->heard_ms = now_ms;
     while (length > 0 && !smtp->closed) {
         if (smtp->state == TDM_SMTP_TLS) {
             tdm_error_set(
@@ -530,9 +584,12 @@ int tidymail_smtp_output(tidymail_smtp *smtp, const void **bytes, size_t *length
     if (smtp->closed || smtp->state == TDM_SMTP_TLS || smtp->state == TDM_SMTP_CONNECT) {
         return 0;
     }
-    if (smtp->out_at == smtp->out.length && smtp->head != NULL && !smtp->closing &&
-        smtp->head->step == TDM_STEP_BODY && tdm_smtp_fill_body(smtp, smtp->head) != 0) {
-        return 0;
+    while (smtp->sending != NULL && !smtp->closing && smtp->sending->step == TDM_STEP_BODY &&
+           tdm_smtp_can_fill(smtp)) {
+        if (tdm_smtp_fill_body(smtp, smtp->sending) != 0) {
+            return 0;
+        }
+        tdm_smtp_advance(smtp); /* the next message begins in the same write */
     }
     if (smtp->out_at == smtp->out.length) {
         return 0;
@@ -579,6 +636,9 @@ const tidymail_smtp_event *tidymail_smtp_next(tidymail_smtp *smtp)
     struct tdm_transaction *done = smtp->done;
     if (done != NULL) {
         smtp->done = done->next;
+        if (done->next == NULL) {
+            smtp->done_tail = NULL;
+        }
         engine_event(smtp, TIDYMAIL_SMTP_REPORT);
         smtp->event.report = done->report;
         smtp->event.context = done->context;

@@ -19,6 +19,9 @@ void tdm_smtp_set_phase(tidymail_smtp *smtp, int phase, int64_t now_ms);
 void tdm_smtp_set_address(tidymail_smtp *smtp, const char *address);
 /* A remark for the reports of all messages under way (and, before those are done, of later ones). */
 void tdm_smtp_add_note(tidymail_smtp *smtp, const char *text);
+/* How many more messages the engine can make use of now: one at a time up to the login and until the
+ * first was answered, then as far as it pipelines or streams, within LIMITS MAILMAX (RFC 9422). */
+size_t tdm_smtp_room(const tidymail_smtp *smtp);
 /* 1 once STARTTLS or implicit TLS is complete. */
 int tdm_smtp_encrypted(const tidymail_smtp *smtp);
 

@@ -57,6 +57,13 @@ void tdm_smtp_set_state(tidymail_smtp *smtp, enum tdm_smtp_state state)
     tdm_smtp_arm_deadline(smtp);
 }
 
+int tdm_smtp_streams(const tidymail_smtp *smtp)
+{
+    /* LMTP has as many answers to the end as recipients were accepted: those must be known */
+    return smtp->extended && smtp->caps.pipelining && !smtp->options.no_pipelining &&
+           smtp->caps.chunking && smtp->options.chunking && !smtp->options.lmtp;
+}
+
 void tdm_smtp_enter(tidymail_smtp *smtp, enum tdm_smtp_state state)
 {
     tdm_smtp_rows[state].enter(smtp);
@@ -68,6 +75,12 @@ int tdm_smtp_expect(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index
         smtp->pending_at = 0;
     }
     size_t used = smtp->pending_at + smtp->pending_count;
+    if (used == smtp->pending_capacity && smtp->pending_at > used / 2) {
+        memmove(smtp->pending, smtp->pending + smtp->pending_at,
+                smtp->pending_count * sizeof(*smtp->pending)); /* a stream never runs dry */
+        smtp->pending_at = 0;
+        used = smtp->pending_count;
+    }
     if (used == smtp->pending_capacity) {
         size_t capacity = used > 0 ? used * 2 : 16;
         struct tdm_pending *grown =
@@ -84,6 +97,9 @@ int tdm_smtp_expect(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index
     pending->index = index;
     pending->end = smtp->out_base + (smtp->out.length - smtp->out_at);
     smtp->pending_count++;
+    if (smtp->sending != NULL && state >= TDM_SMTP_RSET && state <= TDM_SMTP_FINAL) {
+        smtp->sending->outstanding++;
+    }
     return 0;
 }
 
@@ -108,7 +124,13 @@ void tdm_smtp_advance(tidymail_smtp *smtp)
     if (!smtp->ready || smtp->closing) {
         return;
     }
-    while (!smtp->closing && smtp->head != NULL && tdm_smtp_transaction_step(smtp, smtp->head)) {
+    while (!smtp->closing && smtp->head != NULL) {
+        struct tdm_transaction *head = smtp->head;
+        int done = head->step == TDM_STEP_DRAIN && head->outstanding == 0;
+        struct tdm_transaction *next = done ? head : smtp->sending;
+        if (next == NULL || !tdm_smtp_transaction_step(smtp, next)) {
+            break;
+        }
     }
     if (smtp->closing) {
         return;
@@ -151,18 +173,45 @@ static void flow_decide(tidymail_smtp *smtp, struct tdm_transaction *transaction
     for (size_t i = 0; i < TIDYMAIL_PHASE_COUNT; i++) {
         smtp->phase_ms[i] = -1; /* of the next message only what it takes itself */
     }
-    struct tdm_transaction **last = &smtp->done;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
     transaction->next = NULL;
-    *last = transaction;
+    if (smtp->done == NULL) {
+        smtp->done = transaction;
+    } else {
+        smtp->done_tail->next = transaction;
+    }
+    smtp->done_tail = transaction;
 }
 
 void tdm_smtp_finish(tidymail_smtp *smtp, struct tdm_transaction *transaction)
 {
     smtp->head = transaction->next; /* messages end in the order in which they began */
+    smtp->count--;
+    if (smtp->head == NULL) {
+        smtp->tail = NULL;
+    }
+    if (smtp->sending == transaction) {
+        smtp->sending = transaction->next;
+    }
     flow_decide(smtp, transaction);
+}
+
+static int flow_handed_over(const tidymail_smtp *smtp, const struct tdm_transaction *transaction)
+{
+    return transaction->end_offset > 0 && smtp->out_base >= transaction->end_offset &&
+           !transaction->empty_end;
+}
+
+/* Its end was handed over, and nothing that was said since answers that. A reply that ended the
+ * session was for the oldest message: of those streamed behind it says nothing. */
+static int flow_may_be_delivered(const tidymail_smtp *smtp,
+                                 const struct tdm_transaction *transaction)
+{
+    if (!flow_handed_over(smtp, transaction)) {
+        return 0;
+    }
+    return transaction != smtp->head || !smtp->error_by_reply ||
+           (transaction->streamed && transaction->step == TDM_STEP_SENT &&
+            transaction->accepted > 0);
 }
 
 /* The session's error is also this message's, unless its own answers decided it before. */
@@ -179,9 +228,10 @@ static void flow_fail_transaction(tidymail_smtp *smtp, struct tdm_transaction *t
         return;
     }
     tdm_error_copy(&report->error, &smtp->error);
-    int handed_over = transaction->end_offset > 0 && smtp->out_base >= transaction->end_offset &&
-                      !transaction->empty_end;
-    if (handed_over && !smtp->error_by_reply) {
+    if (transaction != smtp->head) {
+        report->untouched = !flow_handed_over(smtp, transaction);
+    }
+    if (flow_may_be_delivered(smtp, transaction)) {
         report->error.maybe_delivered = 1;
         struct tdm_buf line;
         tdm_buf_init(&line, &smtp->allocator, 8192);

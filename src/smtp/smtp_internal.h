@@ -85,10 +85,12 @@ struct tdm_transaction {
     size_t accepted;
     size_t refused; /* in all rounds */
     int mail_accepted;
-    int chunked;      /* BDAT in place of DATA */
-    size_t finals;    /* answers to the end of the message that are still to come */
-    int empty_end;    /* 354 came although nobody is to get it: an empty message, to be ignored */
-    int reading_done; /* the source is at its end */
+    int chunked;        /* BDAT in place of DATA */
+    size_t finals;      /* answers to the end of the message that are still to come */
+    size_t outstanding; /* of its commands, those without a reply */
+    int streamed;       /* its end went out before the answers to its recipients came */
+    int empty_end;      /* 354 came although nobody is to get it: an empty message, to be ignored */
+    int reading_done;   /* the source is at its end */
     uint64_t end_offset; /* of the output, behind the final dot; 0 while it is not written */
     int64_t body_bytes;  /* as sent */
     int line_start;      /* smtp_body.c: the next byte begins a line */
@@ -127,8 +129,9 @@ struct tidymail_smtp {
     int extended;        /* EHLO was accepted: parameters may be sent */
     int ready;           /* logged in as wanted: messages may go */
     int encrypted;
-    int needs_rset; /* the server has a transaction open that was given up */
-    int64_t mails;  /* transactions begun (RFC 9422: MAILMAX) */
+    int needs_rset;    /* the server has a transaction open that was given up */
+    int streamed_last; /* the last message's chunk went out before its recipients were answered */
+    int64_t mails;     /* transactions begun (RFC 9422: MAILMAX) */
 
     struct tdm_sasl sasl;
     char *binding_type; /* what the TLS layer can bind to; NULL: nothing */
@@ -136,8 +139,20 @@ struct tidymail_smtp {
     int auth_cancelled;
     struct tdm_buf secret; /* the last response as sent (base64), to be kept out of sight */
 
-    struct tdm_transaction *head; /* under way and waiting, oldest first */
+    struct tdm_transaction *head; /* under way and waiting, oldest first; replies are for it */
+    struct tdm_transaction *tail;
+    struct tdm_transaction *sending; /* whose commands go out: the head, or one behind it whose
+                                        predecessors are sent whole; NULL: all are */
+    size_t count;                    /* from head to tail */
+    int answered;                    /* a message was accepted in this session */
+    int64_t heard_ms;                /* when the server last said something */
+    size_t unanswered;               /* sent whole, the answer to the end is awaited */
+    int out_of_step; /* a chunk for nobody was refused: was it read as a chunk, or as commands? */
     struct tdm_transaction *done; /* reports for REPORT events */
+    struct tdm_transaction *done_tail;
+    struct tdm_buf line;      /* for what is shown of a reply */
+    struct tdm_buf words;     /* what tdm_smtp_reply_text gives */
+    struct tdm_buf hidden[2]; /* base64 of the password and of PLAIN's response, made once */
 
     struct tidymail_error error;      /* why the session failed */
     struct tidymail_error ehlo_error; /* EHLO's refusal, while HELO is tried */
@@ -173,6 +188,8 @@ void tdm_smtp_set_state(tidymail_smtp *smtp, enum tdm_smtp_state state);
 /* Runs the enter_ function of the state. */
 void tdm_smtp_enter(tidymail_smtp *smtp, enum tdm_smtp_state state);
 void tdm_smtp_arm_deadline(tidymail_smtp *smtp);
+/* 1 where BDAT is asked for and offered, and messages may be sent without waiting for answers. */
+int tdm_smtp_streams(const tidymail_smtp *smtp);
 /* Sends whatever may be sent now, and settles the state. */
 void tdm_smtp_advance(tidymail_smtp *smtp);
 /* The reply to a command ends in `pending`; 0, or -1 when out of memory (the session has failed). */
@@ -182,7 +199,7 @@ int tdm_smtp_expect(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index
 void tdm_smtp_fail_session(tidymail_smtp *smtp, int politely);
 void tdm_smtp_fail_no_memory(tidymail_smtp *smtp);
 void tdm_smtp_close(tidymail_smtp *smtp);
-/* The transaction is over while the session goes on. */
+/* The oldest transaction is over while the session goes on. */
 void tdm_smtp_finish(tidymail_smtp *smtp, struct tdm_transaction *transaction);
 void tdm_smtp_free_transaction(tidymail_smtp *smtp, struct tdm_transaction *transaction);
 
@@ -217,7 +234,7 @@ TDM_SMTP_REPLY(data);
 TDM_SMTP_REPLY(bdat);
 TDM_SMTP_REPLY(final);
 TDM_SMTP_REPLY(quit);
-/* One step of the oldest transaction; 1 where another may follow at once. */
+/* One step of the transaction that is being sent; 1 where another may follow at once. */
 int tdm_smtp_transaction_step(tidymail_smtp *smtp, struct tdm_transaction *transaction);
 /* A reply came while the message was being sent: its verdict. */
 void tdm_smtp_reply_in_body(tidymail_smtp *smtp, const struct tdm_reply *reply);
@@ -244,12 +261,18 @@ void tdm_smtp_mail_parameters(tidymail_smtp *smtp, const struct tdm_transaction 
 void tdm_smtp_rcpt_parameters(tidymail_smtp *smtp, const struct tdm_transaction *transaction,
                               const char *address, struct tdm_buf *out);
 
-/* smtp_body.c: fills the output with the next piece of the message; -1 where the session failed. */
+/* smtp_body.c: adds the next piece of the message to the output; -1 where the session failed. */
 int tdm_smtp_fill_body(tidymail_smtp *smtp, struct tdm_transaction *transaction);
+/* 1 where a piece may be added now: the output is empty, or a whole small message fits behind it. */
+int tdm_smtp_can_fill(const tidymail_smtp *smtp);
 
 /* smtp_command.c */
-/* Writes one command line (formats of tdm_buf_addf; CRLF is added) and expects its reply in `state`.
- * A control byte in it fails the session before anything of it is written. */
+/* One command line is added to smtp->out between these two, without its CRLF; its reply is expected
+ * in `state`. A control byte in it fails the session before anything of it is written. */
+size_t tdm_smtp_command_begin(tidymail_smtp *smtp);
+void tdm_smtp_command_end(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index,
+                          size_t begin);
+/* The same in one call, with the formats of tdm_buf_addf. */
 void tdm_smtp_command(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t index,
                       const char *format, ...);
 /* The same for a line with credentials: `shown` takes its place in the transcript. */
@@ -276,8 +299,8 @@ void tdm_smtp_fail_odd_reply(tidymail_smtp *smtp, const struct tdm_reply *reply,
 /* The session fails since the server closed the connection or a deadline passed. */
 void tdm_smtp_fail_lost(tidymail_smtp *smtp, const char *words);
 void tdm_smtp_fail_timeout(tidymail_smtp *smtp, int whole_send);
-/* The reply's text, escaped and without secrets; a new string, NULL when out of memory. */
-char *tdm_smtp_reply_text(tidymail_smtp *smtp, const struct tdm_reply *reply);
+/* The reply's text, escaped and without secrets, valid until the next call; NULL when out of memory. */
+const char *tdm_smtp_reply_text(tidymail_smtp *smtp, const struct tdm_reply *reply);
 /* "the server also said: 535 Authentication failed", as a note of all reports under way. */
 void tdm_smtp_note_reply(tidymail_smtp *smtp, const struct tdm_reply *reply);
 

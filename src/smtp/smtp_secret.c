@@ -35,38 +35,50 @@ static void secret_hide(struct tdm_buf *text, const char *secret, size_t length)
     }
 }
 
-/* The same for base64 of these bytes, without the "=" that a longer text would not have. */
-static void secret_hide_encoded(tidymail_smtp *smtp, struct tdm_buf *text,
-                                const struct tdm_buf *bytes)
+/* The same for base64 of these bytes, without the "=" that a longer text would not have; `encoded` is
+ * filled in the first time. */
+static void secret_hide_encoded(struct tdm_buf *text, const struct tdm_buf *bytes,
+                                struct tdm_buf *encoded)
 {
-    struct tdm_buf encoded;
-    tdm_buf_init(&encoded, &smtp->allocator, bytes->max * 2);
-    if (bytes->failed || tdm_base64_encode(&encoded, tdm_buf_text(bytes), bytes->length) != 0) {
+    if (encoded->length == 0 &&
+        (bytes->failed || tdm_base64_encode(encoded, tdm_buf_text(bytes), bytes->length) != 0)) {
+        tdm_buf_wipe(encoded);
         tdm_buf_reset(text);
+        return;
     }
-    while (encoded.length > 0 && encoded.data[encoded.length - 1] == '=') {
-        encoded.length--;
+    while (encoded->length > 0 && encoded->data[encoded->length - 1] == '=') {
+        encoded->length--;
     }
-    secret_hide(text, tdm_buf_text(&encoded), encoded.length);
-    tdm_buf_wipe(&encoded);
+    secret_hide(text, tdm_buf_text(encoded), encoded->length);
+}
+
+/* What the options say does not change in a session: both forms are made once. */
+static void secret_hide_forms(tidymail_smtp *smtp, struct tdm_buf *text)
+{
+    const char *user = smtp->options.user;
+    const char *password = smtp->options.password;
+    struct tdm_buf bytes;
+    tdm_buf_init(&bytes, &smtp->allocator, SECRET_MAX);
+    if (smtp->hidden[0].length == 0) {
+        tdm_buf_add_str(&bytes, password);
+    }
+    secret_hide_encoded(text, &bytes, &smtp->hidden[0]);
+    tdm_buf_wipe(&bytes);
+    if (user != NULL) { /* PLAIN's response, also where another mechanism was tried since */
+        if (smtp->hidden[1].length == 0) {
+            tdm_buf_addf(&bytes, "%c%s%c%s", '\0', user, '\0', password);
+        }
+        secret_hide_encoded(text, &bytes, &smtp->hidden[1]);
+        tdm_buf_wipe(&bytes);
+    }
 }
 
 void tdm_smtp_hide_secrets(tidymail_smtp *smtp, struct tdm_buf *text)
 {
-    const char *user = smtp->options.user;
     const char *password = smtp->options.password;
     if (password != NULL) {
-        struct tdm_buf bytes;
-        tdm_buf_init(&bytes, &smtp->allocator, SECRET_MAX);
         secret_hide(text, password, strlen(password));
-        tdm_buf_add_str(&bytes, password);
-        secret_hide_encoded(smtp, text, &bytes);
-        tdm_buf_wipe(&bytes);
-        if (user != NULL) { /* PLAIN's response, also where another mechanism was tried since */
-            tdm_buf_addf(&bytes, "%c%s%c%s", '\0', user, '\0', password);
-            secret_hide_encoded(smtp, text, &bytes);
-            tdm_buf_wipe(&bytes);
-        }
+        secret_hide_forms(smtp, text);
     }
     secret_hide(text, tdm_buf_text(&smtp->secret), smtp->secret.length);
 }

@@ -1,7 +1,9 @@
 /*
  * smtp_transaction.c: one message after the other (RFC 5321 3.3): MAIL, RCPT, DATA, the message, the
  * answer. Where the server offers PIPELINING (RFC 2920) MAIL, all RCPT and DATA go out together;
- * every reply is read before the next message begins. One refused recipient does not stop the
+ * the next message's go out with the end of this one, and with CHUNKING (RFC 3030) whole
+ * messages follow each other without waiting. Replies are for the oldest (smtp->head), commands are of
+ * the one that is being sent (smtp->sending). One refused recipient does not stop the
  * others.
  */
 #include <string.h>
@@ -11,7 +13,8 @@
 
 /* Replies outstanding at once: what a server sends back must fit into buffers nobody reads yet. */
 #define PIPELINE_MAX 256
-#define PARAMETERS_MAX 4096
+#define STREAM_MAX ((int64_t)32 * 1024)
+#define SILENCE_MS 2000 /* after it the connection may be dead: a whole message would be in doubt */
 
 static int transaction_pipelines(const tidymail_smtp *smtp)
 {
@@ -24,46 +27,42 @@ void tdm_smtp_enter_rset(tidymail_smtp *smtp)
     tdm_smtp_command(smtp, TDM_SMTP_RSET, 0, "RSET");
 }
 
-/* A refused RSET only means that nothing was open. */
+/* A refused RSET only means that nothing was open. Behind a chunk that was refused it may mean that the
+ * chunk's bytes are being read as commands: then no reply is what it seems. */
 void tdm_smtp_reply_rset(tidymail_smtp *smtp, const struct tdm_reply *reply,
                          const struct tdm_pending *pending)
 {
-    (void)smtp;
-    (void)reply;
     (void)pending;
+    int in_doubt = smtp->out_of_step;
+    smtp->out_of_step = 0;
+    if (in_doubt && reply->code / 100 != 2) {
+        tdm_smtp_fail_odd_reply(smtp, reply, "the server's answer to RSET makes no sense");
+    }
 }
 
 void tdm_smtp_enter_mail(tidymail_smtp *smtp)
 {
-    const struct tdm_transaction *t = smtp->head;
-    struct tdm_buf parameters;
-    tdm_buf_init(&parameters, &smtp->allocator, PARAMETERS_MAX);
-    tdm_smtp_mail_parameters(smtp, t, &parameters);
+    const struct tdm_transaction *t = smtp->sending;
+    size_t begin = tdm_smtp_command_begin(smtp);
     smtp->mails++;
-    if (parameters.failed) {
-        tdm_smtp_fail_no_memory(smtp);
-    } else {
-        tdm_smtp_command(smtp, TDM_SMTP_MAIL, 0, "MAIL FROM:<%s>%s", t->from,
-                         tdm_buf_text(&parameters));
-    }
-    tdm_buf_clear(&parameters);
+    tdm_buf_add_str(&smtp->out, "MAIL FROM:<");
+    tdm_buf_add_str(&smtp->out, t->from);
+    tdm_buf_add_char(&smtp->out, '>');
+    tdm_smtp_mail_parameters(smtp, t, &smtp->out);
+    tdm_smtp_command_end(smtp, TDM_SMTP_MAIL, 0, begin);
 }
 
 void tdm_smtp_enter_rcpt(tidymail_smtp *smtp)
 {
-    struct tdm_transaction *t = smtp->head;
+    struct tdm_transaction *t = smtp->sending;
     size_t index = t->rcpt_sent++;
     const char *address = t->report->recipients[index].address;
-    struct tdm_buf parameters;
-    tdm_buf_init(&parameters, &smtp->allocator, PARAMETERS_MAX);
-    tdm_smtp_rcpt_parameters(smtp, t, address, &parameters);
-    if (parameters.failed) {
-        tdm_smtp_fail_no_memory(smtp);
-    } else {
-        tdm_smtp_command(smtp, TDM_SMTP_RCPT, index, "RCPT TO:<%s>%s", address,
-                         tdm_buf_text(&parameters));
-    }
-    tdm_buf_clear(&parameters);
+    size_t begin = tdm_smtp_command_begin(smtp);
+    tdm_buf_add_str(&smtp->out, "RCPT TO:<");
+    tdm_buf_add_str(&smtp->out, address);
+    tdm_buf_add_char(&smtp->out, '>');
+    tdm_smtp_rcpt_parameters(smtp, t, address, &smtp->out);
+    tdm_smtp_command_end(smtp, TDM_SMTP_RCPT, index, begin);
 }
 
 void tdm_smtp_enter_data(tidymail_smtp *smtp)
@@ -74,8 +73,9 @@ void tdm_smtp_enter_data(tidymail_smtp *smtp)
 /* The end of the message stands in the output: its answer is awaited from here. */
 void tdm_smtp_enter_final(tidymail_smtp *smtp)
 {
-    struct tdm_transaction *t = smtp->head;
+    struct tdm_transaction *t = smtp->sending;
     t->step = TDM_STEP_SENT;
+    smtp->unanswered++;
     t->end_offset = smtp->out_base + (smtp->out.length - smtp->out_at);
     if (!smtp->options.lmtp || t->empty_end) {
         t->finals = 1;
@@ -119,7 +119,7 @@ static int transaction_next_round(tidymail_smtp *smtp, struct tdm_transaction *t
     t->step = TDM_STEP_START;
     t->rcpt_answered = t->rcpt_sent;
     t->accepted = 0;
-    t->mail_accepted = t->empty_end = t->reading_done = 0;
+    t->mail_accepted = t->empty_end = t->reading_done = t->streamed = 0;
     t->end_offset = 0;
     t->body_bytes = 0;
     t->line_start = 1;
@@ -145,9 +145,23 @@ static void transaction_choose_form(const tidymail_smtp *smtp, struct tdm_transa
     t->size = t->source.size != NULL ? t->source.size(t->source.context) : -1;
 }
 
+/* May its MAIL go out? The oldest waits for all replies; one behind it follows where the server
+ * pipelines and not too much is unanswered. */
+static int transaction_may_start(const tidymail_smtp *smtp, const struct tdm_transaction *t)
+{
+    if (t == smtp->head) {
+        return smtp->pending_count == 0;
+    }
+    /* without BDAT the message itself waits for 354, which comes behind the answer to the one before */
+    size_t window = tdm_smtp_streams(smtp) ? (size_t)smtp->options.window : 2;
+    int used_up = smtp->caps.mail_max > 0 && smtp->mails >= smtp->caps.mail_max;
+    return transaction_pipelines(smtp) && smtp->unanswered < window && !used_up &&
+           smtp->pending_count < PIPELINE_MAX;
+}
+
 static int step_start(tidymail_smtp *smtp, struct tdm_transaction *t)
 {
-    if (smtp->pending_count > 0) {
+    if (!transaction_may_start(smtp, t)) {
         return 0;
     }
     if (!t->checked) {
@@ -163,7 +177,9 @@ static int step_start(tidymail_smtp *smtp, struct tdm_transaction *t)
         return 1;
     }
     t->rcpt_end = transaction_round_end(smtp, t);
-    if (smtp->needs_rset) {
+    /* RFC 3030 2: the state behind a refused BDAT is open until RSET; of one that was streamed it is
+       not known yet whether it will be refused */
+    if (smtp->needs_rset || (t != smtp->head && smtp->streamed_last)) {
         tdm_smtp_enter(smtp, TDM_SMTP_RSET);
         if (smtp->closing || !transaction_pipelines(smtp)) {
             return 0;
@@ -199,6 +215,12 @@ static void transaction_give_up(tidymail_smtp *smtp, struct tdm_transaction *t)
     t->step = TDM_STEP_DRAIN;
 }
 
+/* A large message is not sent behind recipients that may all be refused. */
+static int transaction_is_small(const struct tdm_transaction *t)
+{
+    return t->size >= 0 && t->size <= STREAM_MAX;
+}
+
 static int step_data(tidymail_smtp *smtp, struct tdm_transaction *t)
 {
     int all_answered = t->rcpt_answered == t->rcpt_end && t->mail_accepted;
@@ -208,7 +230,9 @@ static int step_data(tidymail_smtp *smtp, struct tdm_transaction *t)
         t->step = TDM_STEP_DRAIN;
         return 1;
     }
-    int streams = transaction_pipelines(smtp) && !smtp->options.no_partial && !chunks && !t->probe;
+    int streams = transaction_pipelines(smtp) && !smtp->options.no_partial && !t->probe &&
+                  (!chunks || (tdm_smtp_streams(smtp) && transaction_is_small(t) &&
+                               smtp->now - smtp->heard_ms < SILENCE_MS));
     if (!all_answered && !streams) {
         return 0;
     }
@@ -224,12 +248,42 @@ static int step_data(tidymail_smtp *smtp, struct tdm_transaction *t)
     }
     if (chunks) {
         t->chunked = 1;
+        t->streamed = !all_answered;
+        smtp->streamed_last = t->streamed;
         t->step = TDM_STEP_BODY; /* no 354 is waited for: the chunks say how long they are */
         return 0;
     }
+    smtp->streamed_last = 0;
     tdm_smtp_enter(smtp, TDM_SMTP_DATA);
     t->step = TDM_STEP_ANSWER;
     return 0;
+}
+
+static int step_drain(tidymail_smtp *smtp, struct tdm_transaction *t)
+{
+    if (t->outstanding > 0) {
+        return 0;
+    }
+    if (t != smtp->head) { /* refused before MAIL, while others wait for their answers */
+        smtp->sending = t->next;
+        return smtp->sending != NULL;
+    }
+    if (!transaction_next_round(smtp, t)) {
+        tdm_smtp_finish(smtp, t);
+    } else {
+        smtp->sending = t;
+    }
+    return 1;
+}
+
+/* The next message's turn, unless this one has recipients left for another round. */
+static int step_sent(tidymail_smtp *smtp, const struct tdm_transaction *t)
+{
+    if (smtp->sending != t || t->next == NULL || t->rcpt_end < t->report->recipient_count) {
+        return 0;
+    }
+    smtp->sending = t->next;
+    return 1;
 }
 
 int tdm_smtp_transaction_step(tidymail_smtp *smtp, struct tdm_transaction *t)
@@ -242,16 +296,11 @@ int tdm_smtp_transaction_step(tidymail_smtp *smtp, struct tdm_transaction *t)
     case TDM_STEP_DATA:
         return step_data(smtp, t);
     case TDM_STEP_DRAIN:
-        if (smtp->pending_count > 0) {
-            return 0;
-        }
-        if (!transaction_next_round(smtp, t)) {
-            tdm_smtp_finish(smtp, t);
-        }
-        return 1;
+        return step_drain(smtp, t);
+    case TDM_STEP_SENT:
+        return step_sent(smtp, t);
     case TDM_STEP_ANSWER:
     case TDM_STEP_BODY:
-    case TDM_STEP_SENT:
         break;
     }
     return 0;
@@ -263,7 +312,7 @@ static void transaction_answer(tidymail_smtp *smtp, struct tdm_transaction *t, s
 {
     char enhanced[TDM_ENHANCED_MAX];
     tdm_reply_enhanced(reply, enhanced);
-    char *text = tdm_smtp_reply_text(smtp, reply);
+    const char *text = tdm_smtp_reply_text(smtp, reply);
     int temporary = reply->code / 100 == 4;
     for (size_t i = first; i < last; i++) {
         struct tidymail_recipient *recipient = &t->report->recipients[i];
@@ -277,7 +326,6 @@ static void transaction_answer(tidymail_smtp *smtp, struct tdm_transaction *t, s
         tdm_report_set_recipient(t->report, i, outcome, reply->code, enhanced, text,
                                  outcome == TIDYMAIL_FAILED && temporary);
     }
-    tdm_free(&smtp->allocator, text);
 }
 
 void tdm_smtp_reply_mail(tidymail_smtp *smtp, const struct tdm_reply *reply,
@@ -325,13 +373,12 @@ void tdm_smtp_reply_rcpt(tidymail_smtp *smtp, const struct tdm_reply *reply,
     int retryable = reply->code / 100 == 4 || (reply->code == 552 && t->accepted > 0);
     char enhanced[TDM_ENHANCED_MAX];
     tdm_reply_enhanced(reply, enhanced);
-    char *text = tdm_smtp_reply_text(smtp, reply);
+    const char *text = tdm_smtp_reply_text(smtp, reply);
     struct tidymail_recipient *recipient = &t->report->recipients[pending->index];
     recipient->kind = retryable ? TIDYMAIL_KIND_TEMPORARY : TIDYMAIL_KIND_PERMANENT;
     recipient->phase = TIDYMAIL_PHASE_RCPT;
     tdm_report_set_recipient(t->report, pending->index, TIDYMAIL_FAILED, reply->code, enhanced,
                              text, retryable);
-    tdm_free(&smtp->allocator, text);
 }
 
 /* 354 although nobody was accepted (RFC 2920 3.1): an empty message, whose answer means nothing. */
@@ -396,18 +443,36 @@ void tdm_smtp_reply_bdat(tidymail_smtp *smtp, const struct tdm_reply *reply,
     }
 }
 
+/* RFC 3030 2: behind a refused chunk RSET must come. One that was streamed stands there already. */
+static void transaction_refused_chunk(tidymail_smtp *smtp, const struct tdm_transaction *t,
+                                      const struct tdm_reply *reply)
+{
+    if (reply->code < 400) {
+        return;
+    }
+    smtp->out_of_step = 1;
+    if (t->next == NULL || t->next->step == TDM_STEP_START) {
+        smtp->needs_rset = 1;
+    }
+}
+
 void tdm_smtp_reply_final(tidymail_smtp *smtp, const struct tdm_reply *reply,
                           const struct tdm_pending *pending)
 {
     struct tdm_transaction *t = smtp->head;
     int class = reply->code / 100;
+    /* streamed behind recipients that were all refused: only they have an answer that counts */
+    int for_nobody = !t->empty_end && (t->report->error.kind != TIDYMAIL_OK || t->accepted == 0);
     t->finals--;
     if (!t->empty_end && class == 3) {
         tdm_smtp_fail_odd_reply(smtp, reply, "the server's answer to the message makes no sense");
         return;
     }
     int outcome = class == 2 ? TIDYMAIL_SENT : TIDYMAIL_FAILED;
-    if (smtp->options.lmtp && !t->empty_end) {
+    smtp->answered = 1;
+    if (for_nobody) {
+        transaction_refused_chunk(smtp, t, reply);
+    } else if (smtp->options.lmtp && !t->empty_end) {
         transaction_answer(smtp, t, pending->index, pending->index + 1, outcome,
                            TIDYMAIL_PHASE_FINAL, reply);
     } else if (!t->empty_end) {
@@ -421,8 +486,9 @@ void tdm_smtp_reply_final(tidymail_smtp *smtp, const struct tdm_reply *reply,
     if (t->finals > 0) {
         return;
     }
+    smtp->unanswered--;
     t->step = TDM_STEP_DRAIN; /* tdm_smtp_advance ends it, or begins the next round */
-    if (t->chunked && reply->code >= 500 && reply->code <= 504) {
+    if (t->chunked && reply->code >= 500 && reply->code <= (for_nobody ? 502 : 504)) {
         /* a server that does not know BDAT has read the chunk as commands: its replies no longer match */
         tdm_error_set(&smtp->error, TIDYMAIL_KIND_CONNECTION, TIDYMAIL_PHASE_FINAL,
                       "the session was ended after a refused BDAT", NULL);

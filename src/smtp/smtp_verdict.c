@@ -11,15 +11,13 @@
 #define TEXT_MAX_BYTES ((size_t)256 * 1024)
 #define QUOTE_MAX 120
 
-char *tdm_smtp_reply_text(tidymail_smtp *smtp, const struct tdm_reply *reply)
+const char *tdm_smtp_reply_text(tidymail_smtp *smtp, const struct tdm_reply *reply)
 {
-    struct tdm_buf text;
-    tdm_buf_init(&text, &smtp->allocator, TEXT_MAX_BYTES);
-    tdm_reply_words(reply, &text);
-    tdm_smtp_hide_secrets(smtp, &text);
-    char *copy = text.failed ? NULL : tdm_strdup(&smtp->allocator, tdm_buf_text(&text));
-    tdm_buf_clear(&text);
-    return copy;
+    struct tdm_buf *text = &smtp->words;
+    tdm_buf_reset(text);
+    tdm_reply_words(reply, text);
+    tdm_smtp_hide_secrets(smtp, text);
+    return text->failed ? NULL : tdm_buf_text(text);
 }
 
 static void verdict_one_line(struct tdm_buf *line)
@@ -56,7 +54,7 @@ void tdm_smtp_error_from_reply(tidymail_smtp *smtp, struct tidymail_error *error
     error->code = reply->code;
     error->retryable = temporary;
     tdm_reply_enhanced(reply, error->enhanced);
-    char *text = tdm_smtp_reply_text(smtp, reply);
+    const char *text = tdm_smtp_reply_text(smtp, reply);
     struct tdm_buf line;
     tdm_buf_init(&line, &smtp->allocator, TEXT_MAX_BYTES);
     tdm_buf_addf(&line, "%s%s (%d%s%s)%s%s", words, temporary ? " for now" : "", reply->code,
@@ -67,7 +65,6 @@ void tdm_smtp_error_from_reply(tidymail_smtp *smtp, struct tidymail_error *error
                   verdict_hint(smtp, error, kind, phase, text));
     tdm_text_set(&error->allocator, &error->reply, text);
     tdm_buf_clear(&line);
-    tdm_free(&smtp->allocator, text);
 }
 
 void tdm_smtp_fail_by_reply(tidymail_smtp *smtp, int kind_for_5xx, int phase,
@@ -181,7 +178,7 @@ void tdm_smtp_fail_timeout(tidymail_smtp *smtp, int whole_send)
 
 void tdm_smtp_note_reply(tidymail_smtp *smtp, const struct tdm_reply *reply)
 {
-    char *text = tdm_smtp_reply_text(smtp, reply);
+    const char *text = tdm_smtp_reply_text(smtp, reply);
     struct tdm_buf line;
     tdm_buf_init(&line, &smtp->allocator, TEXT_MAX_BYTES);
     char enhanced[TDM_ENHANCED_MAX];
@@ -194,5 +191,4 @@ void tdm_smtp_note_reply(tidymail_smtp *smtp, const struct tdm_reply *reply)
         tdm_smtp_add_note(smtp, tdm_buf_text(&line));
     }
     tdm_buf_clear(&line);
-    tdm_free(&smtp->allocator, text);
 }

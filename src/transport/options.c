@@ -13,7 +13,8 @@
 #include <tidymail/smtp.h>
 
 #define OPTION_SECONDS_MAX 10000000 /* four months; more is a slip */
-#define OPTION_SHOWN_MAX 64         /* bytes of a wrong value or name that an error shows */
+#define OPTION_COUNT_MAX 1000000
+#define OPTION_SHOWN_MAX 64 /* bytes of a wrong value or name that an error shows */
 
 enum option_type {
     OPTION_TLS,
@@ -24,6 +25,8 @@ enum option_type {
     OPTION_VERIFY,
     OPTION_SECONDS,
     OPTION_UNSUPPORTED,
+    OPTION_COUNT_OF,
+    OPTION_RATE,
     OPTION_EOL
 };
 
@@ -276,6 +279,50 @@ static int option_read_seconds(const struct option_setting *setting)
     return TIDYMAIL_OK;
 }
 
+/* A number of things, from 1 on. */
+static int option_read_count(const struct option_setting *setting)
+{
+    int number = 0;
+    size_t i = 0;
+    for (; i < setting->length && tdm_is_digit(setting->value[i]) && number <= OPTION_COUNT_MAX;
+         i++) {
+        number = number * 10 + (setting->value[i] - '0');
+    }
+    if (i == 0 || i < setting->length || number < 1 || number > OPTION_COUNT_MAX) {
+        return option_refuse(setting, "a number from 1 to 1000000");
+    }
+    option_set_int(setting, number);
+    return TIDYMAIL_OK;
+}
+
+/* N, N/s, N/m or N/h, as messages in an hour. */
+static int option_read_rate(const struct option_setting *setting)
+{
+    static const char allowed[] = "a number from 1 to 1000000, and perhaps /s, /m or /h";
+    int64_t per_hour = 3600;
+    size_t digits = setting->length;
+    const char *slash = setting->length > 0 ? memchr(setting->value, '/', setting->length) : NULL;
+    if (slash != NULL) {
+        digits = (size_t)(slash - setting->value);
+        char unit = setting->length == digits + 2 ? tdm_lower(slash[1]) : '?';
+        per_hour = unit == 's' ? 3600 : unit == 'm' ? 60 : 1;
+        if (unit != 's' && unit != 'm' && unit != 'h') {
+            return option_refuse(setting, allowed);
+        }
+    }
+    int64_t number = 0;
+    size_t i = 0;
+    for (; i < digits && tdm_is_digit(setting->value[i]) && number <= OPTION_COUNT_MAX; i++) {
+        number = number * 10 + (setting->value[i] - '0');
+    }
+    if (i == 0 || i < digits || number < 1 || number > OPTION_COUNT_MAX) {
+        return option_refuse(setting, allowed);
+    }
+    number *= per_hour;
+    memcpy(option_member(setting), &number, sizeof(number));
+    return TIDYMAIL_OK;
+}
+
 static int option_read_unsupported(const struct option_setting *setting)
 {
     if (!option_is(setting, "refuse") && !option_is(setting, "drop")) {
@@ -304,6 +351,10 @@ static int option_read(const struct option_setting *setting)
         return option_read_seconds(setting);
     case OPTION_UNSUPPORTED:
         return option_read_unsupported(setting);
+    case OPTION_COUNT_OF:
+        return option_read_count(setting);
+    case OPTION_RATE:
+        return option_read_rate(setting);
     case OPTION_EOL:
         return option_read_eol(setting);
     }

@@ -37,6 +37,12 @@ struct tdm_options {
     char *endpoint;
     int drop_unsupported;
     int transcript;
+    int connections;
+    int per_connection; /* 0: no limit */
+    int window;
+    int64_t rate; /* messages in an hour; 0: no limit */
+    int64_t idle_timeout_ms;
+    int64_t connection_age_ms; /* 0: no limit */
     char *redirect; /* once the transport is open: as in an envelope */
     char *allow;    /* once the transport is open: as in envelopes, commas between */
     int64_t rest_ms;

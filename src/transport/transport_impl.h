@@ -31,6 +31,8 @@ struct tdm_trace {
     void *context;
 };
 
+struct tdm_fronted;
+
 struct tdm_job {
     tidymail_report *report;         /* allocated before anything leaves */
     tidymail_smtp_envelope envelope; /* all but its deadline */
@@ -41,7 +43,28 @@ struct tdm_job {
     int (*open_raw)(tidymail_message *message, tidymail_source *source);
     const struct tdm_route *route; /* NULL: all recipients of the message are in the envelope */
     int done;
+
+    /* Where several are under way at once. */
+    struct tdm_job *next;
+    int waits; /* somebody waits for this one: it is not put back behind a pause */
+    int tries; /* how often it was put back */
+    int64_t deadline_ms;
+    int connection; /* the number of the one it went over */
+    void *owner;    /* the client's */
+    struct tdm_fronted *fronted; /* room for its wishes; the client ends them (wishes.h) */
 };
+
+/* Oldest first. */
+struct tdm_job_list {
+    struct tdm_job *first;
+    struct tdm_job *last;
+    size_t count;
+};
+
+void tdm_job_append(struct tdm_job_list *list, struct tdm_job *job);
+void tdm_job_prepend(struct tdm_job_list *list, struct tdm_job *job);
+/* The oldest, taken out; NULL where there is none. */
+struct tdm_job *tdm_job_take(struct tdm_job_list *list);
 
 struct tdm_preset_use;
 
@@ -60,6 +83,15 @@ struct tdm_transport_ops {
     /* Sends one job and returns when job->report is decided. */
     void (*send)(tidymail_transport *transport, struct tdm_job *job);
     void (*close)(tidymail_transport *transport);
+    /* Many at once; NULL: one after the other by `send`. A job that has ended is in
+     * transport->ended. */
+    void (*submit)(tidymail_transport *transport, struct tdm_job *job);
+    /* Until a job has ended, nothing is under way, or the time is over (-1: no limit). */
+    void (*run)(tidymail_transport *transport, int64_t timeout_ms);
+    /* Ends all jobs: what was not handed over has failed. */
+    void (*abort)(tidymail_transport *transport);
+    int (*fd)(tidymail_transport *transport);
+    int (*next_timeout_ms)(tidymail_transport *transport);
     enum tdm_transport_login login;
     int is_unix;       /* the URL has a path and no host */
     int takes_message; /* a job's message, in place of its source; with the job's route */
@@ -89,6 +121,11 @@ struct tidymail_transport {
      * members of a group; NULL in a transport without a client. */
     void (*deliver)(tidymail_transport *transport, struct tdm_job *job);
     void *client; /* the client's own state: log callback, transcript ring */
+    struct tdm_job_list waiting; /* where the kind has no submit */
+    struct tdm_job_list ended;   /* by submit, their owner not told yet */
+    size_t under_way;            /* submitted, and not in `ended` */
+    int closing;
+    int tracing; /* the number of the connection whose lines come */
 };
 
 extern const struct tdm_transport_ops tdm_transport_smtp;  /* smtp:// */

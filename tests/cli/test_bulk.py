@@ -303,6 +303,15 @@ def test_killed_ten_times_and_continued(serve, tmp_path):
         assert len(set(receivers(server))) == 1000
 
 
+def test_killed_over_many_connections(serve, tmp_path):
+    server = serve("--no-tls", store=True)
+    people = write_list(tmp_path / "people.csv", 1500)
+    journal = tmp_path / "run.journal"
+    killed, _ = kill_and_continue(server, people, journal, 1500, 5, 3,
+                                  ("--connections", "6", "--chunking", "yes"))
+    assert killed >= 2
+
+
 def peak_kib(words, timeout=600):
     """The most memory that it had, looked at until it ends."""
     # AddressSanitizer keeps freed memory for a while; that is not ours.

@@ -76,7 +76,7 @@ static void lists_are_read(void **state)
          ','},
         {"{}\n[1]\n{\"a\":}\n{\"a\":1,\"a\":2}\n{\"a\":0.1}\n",
          ";[2: is not a JSON object];[3: is not JSON at column 6];[4: is not JSON at column "
-         "8];0.1;",
+         "10];0.1;",
          ','},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

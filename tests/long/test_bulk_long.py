@@ -1,0 +1,32 @@
+"""`tidymail bulk` at full size: killed fifty times, and a million rows in flat memory."""
+
+import re
+import time
+
+from command import Server
+from test_bulk import FROM, kill_and_continue, peak_kib, write_list
+
+
+def test_killed_fifty_times_and_continued(tmp_path):
+    server = Server("--no-tls", store=tmp_path / "mail")
+    try:
+        people = write_list(tmp_path / "people.csv", 20000)
+        killed, unknown = kill_and_continue(server, people, tmp_path / "run.journal", 20000, 50, 11)
+        print(f"killed {killed} times, {len(unknown)} of 20000 unknown")
+        assert killed >= 40
+    finally:
+        server.end()
+
+
+def test_a_million_rows_need_no_more_memory_than_ten_thousand(tmp_path):
+    peaks = []
+    for count in (10000, 1000000):
+        people = write_list(tmp_path / f"{count}.csv", count)
+        journal = tmp_path / f"{count}.journal"
+        start = time.monotonic()
+        peaks.append(peak_kib(("bulk", str(people), "--url", "memory:", *FROM, "--journal", str(journal)), 1200))
+        spent = time.monotonic() - start
+        print(f"{count} rows: peak {peaks[-1]} KiB, {count / spent:.0f}/s")
+        with open(journal, encoding="ascii") as lines:
+            assert sum(1 for line in lines if re.search(" sent$", line)) == count
+    assert peaks[1] < peaks[0] * 1.1, peaks
