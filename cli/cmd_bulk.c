@@ -24,7 +24,7 @@
 #define BULK_PIECE 65536
 
 static const struct cli_option bulk_options[] = {
-    {"LIST", NULL, "CSV with a header line, or JSON Lines; - for standard input", CLI_OPERAND},
+    {"LIST", "LIST", "CSV with a header line, or JSON Lines; - for standard input", CLI_OPERAND},
     {"url", "URL", "where to; else --account, TIDYMAIL_URL, the default account", 0},
     {"user", "U", "instead of the URL's user and password", 0},
     {"password", "P", "its password (others on this machine can see it)", 0},
