@@ -25,7 +25,7 @@
 #define BULK_PIECE 65536
 
 static const struct cli_option bulk_options[] = {
-    {"LIST", NULL, "CSV with a header line, or JSON Lines; - for standard input", CLI_OPERAND},
+    {"LIST", "LIST", "CSV with a header line, or JSON Lines; - for standard input", CLI_OPERAND},
     {"url", "URL", "where to; else --account, TIDYMAIL_URL, the default account", 0},
     {"json", NULL, "the result as one JSON object", 0},
     {"journal", "FILE", "what became of each row; the same run again goes on there", 0},
