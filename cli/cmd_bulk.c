@@ -25,7 +25,7 @@
 #define BULK_PIECE 65536
 
 static const struct cli_option bulk_options[] = {
-    {"list", "LIST", "CSV with a header line, or JSON Lines; - for standard input", CLI_OPERAND},
+    {"LIST", "LIST", "CSV with a header line, or JSON Lines; - for standard input", CLI_OPERAND},
     {"url", "URL", "where to; else --account, TIDYMAIL_URL, the default account", 0},
     {"json", NULL, "the result as one JSON object", 0},
     {"journal", "FILE", "what became of each row; the same run again goes on there", 0},
@@ -113,7 +113,7 @@ static int bulk_check(const struct cli_args *args, struct bulk_list *list,
     const char *format = args_get(args, "format");
     const char *delimiter = args_get(args, "delimiter");
     const char *sync = args_get(args, "journal-sync");
-    list->name = args_get(args, "list");
+    list->name = args_get(args, "LIST");
     list->delimiter = ',';
     if (list->name == NULL) {
         failure_hint(failure, "such as tidymail bulk people.csv --from ann@example.org ...");

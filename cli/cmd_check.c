@@ -12,6 +12,7 @@
 #include "exit_code.h"
 #include "output.h"
 #include "transport_options.h"
+#include "watch.h"
 
 #define CHECK_TEXT_COLUMN 29
 
@@ -26,7 +27,9 @@ static const struct cli_option check_options[] = {
     {"selector", "NAME", "with --domain: a DKIM selector whose key is looked at", CLI_MANY},
     {"size", "BYTES", "how large the message will be: refused now where it is too large", 0},
     {"json", NULL, "the result as one JSON object", 0},
-    {"trace", NULL, "the session behind the result, on standard error", 0},
+    WATCH_TRACE,
+    WATCH_TRACE_JSON,
+    WATCH_RECORD,
     {NULL, NULL, NULL, 0},
 };
 
@@ -201,7 +204,8 @@ static int check_status(const tidymail_check *check)
 }
 
 static int check_walk(const struct cli_args *args, const char *url,
-                      const tidymail_check_options *options, struct cli_failure *failure)
+                      const tidymail_check_options *options, struct cli_watch *watch,
+                      struct cli_failure *failure)
 {
     tidymail_check *check = tidymail_check_run(url, options);
     if (options->progress != NULL) {
@@ -216,9 +220,7 @@ static int check_walk(const struct cli_args *args, const char *url,
     } else if (check_print_json(check) != 0) {
         fprintf(stderr, "tidymail check: the result could not be written\n");
     }
-    if (args_has(args, "trace")) {
-        fputs(tidymail_report_transcript(tidymail_check_report(check)), stderr);
-    }
+    watch_report(watch, tidymail_check_report(check), 1);
     tidymail_check_free(check);
     return status;
 }
@@ -247,7 +249,7 @@ static const char **check_add_account(const struct cli_account *where,
 
 static int check_account(const struct cli_args *args, const struct cli_account *where,
                          tidymail_check_options *options, tidymail_transport_options *transport,
-                         struct cli_failure *failure)
+                         struct cli_watch *watch, struct cli_failure *failure)
 {
     const tidymail_error *error = tidymail_account_error(where->account);
     const char *url = where->account != NULL ? tidymail_account_url(where->account) : where->url;
@@ -264,7 +266,7 @@ static int check_account(const struct cli_args *args, const struct cli_account *
     if (both == NULL) {
         failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
     } else {
-        status = check_walk(args, url, options, failure);
+        status = check_walk(args, url, options, watch, failure);
     }
     free(both);
     return status;
@@ -272,7 +274,7 @@ static int check_account(const struct cli_args *args, const struct cli_account *
 
 /* Collects the values of the options that may be given several times, and walks. */
 static int check_with(const struct cli_args *args, const struct cli_account *where,
-                      struct cli_failure *failure)
+                      struct cli_watch *watch, struct cli_failure *failure)
 {
     const char *size = args_get(args, "size");
     const char **to = calloc(args->count + 1, sizeof(*to));
@@ -292,19 +294,33 @@ static int check_with(const struct cli_args *args, const struct cli_account *whe
     options.to = to;
     options.domain = args_get(args, "domain");
     options.selectors = selectors;
-    options.progress = isatty(STDERR_FILENO) && !args_has(args, "json") ? check_progress : NULL;
+    int on_terminal = isatty(STDERR_FILENO) && watch->trace != stderr && watch->json != stderr;
+    options.progress = on_terminal && !args_has(args, "json") ? check_progress : NULL;
+    watch_apply(watch, &transport);
     transport.user = args_get(args, "user");
     transport.password = args_get(args, "password");
     if (to == NULL || selectors == NULL) {
         failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
     } else if (transport_options_collect(args, &transport, failure) == 0) {
         tidymail_transport_options merged = transport;
-        status = check_account(args, where, &options, &merged, failure);
+        status = check_account(args, where, &options, &merged, watch, failure);
     }
     transport_options_free(&transport);
     free(to);
     free(selectors);
     return failure->status != 0 ? failure->status : status;
+}
+
+static int check_watched(const struct cli_args *args, const struct cli_account *where,
+                         struct cli_failure *failure)
+{
+    struct cli_watch watch;
+    if (watch_open(&watch, args, failure) != 0) {
+        return failure->status;
+    }
+    int status = check_with(args, where, &watch, failure);
+    watch_close(&watch);
+    return status;
 }
 
 static int check_run(const struct cli_args *args, struct cli_failure *failure)
@@ -329,7 +345,7 @@ static int check_run(const struct cli_args *args, struct cli_failure *failure)
             failure_usage(failure, "--size is a number of bytes, and needs --to");
         }
     }
-    int status = failure->status == 0 ? check_with(args, &where, failure) : 0;
+    int status = failure->status == 0 ? check_watched(args, &where, failure) : 0;
     account_release(&where);
     return failure->status != 0 ? failure->status : status;
 }

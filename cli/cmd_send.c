@@ -1,10 +1,7 @@
 /* cmd_send.c: tidymail send. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <tidymail/tidymail.h>
 
@@ -18,11 +15,12 @@
 #include "send_options.h"
 #include "service_options.h"
 #include "transport_options.h"
+#include "watch.h"
 
 const struct cli_option send_where[] = {
     {"url", "URL", "where to; else --account, TIDYMAIL_URL, the default account", 0},
     {"json", NULL, "the result as one JSON object", 0},
-    {"trace", "FILE", "the session, live, on standard error or into FILE", CLI_OPTIONAL},
+    WATCH_TRACE,
     {NULL, NULL, NULL, 0},
 };
 
@@ -31,6 +29,9 @@ const struct cli_option send_account[] = {
     {"config", "FILE", "that file, in place of ~/.config/tidymail/config", 0},
     {"user", "U", "instead of the URL's user and password", 0},
     {"password", "P", "its password (others on this machine can see it)", 0},
+    WATCH_TRACE_JSON,
+    WATCH_RECORD,
+    {"record-body", NULL, "with --record: the message too, as comments", 0},
     {NULL, NULL, NULL, 0},
 };
 
@@ -38,42 +39,12 @@ static const struct cli_option_group send_groups[] = {
     {"Where, and what to show", send_where, 0},
     {"Message", message_options, 0},
     {"More of it (--help=all says more, docs/messages.md too)", message_more_options, 1},
-    {"Account (docs/config.md), and login", send_account, 1},
+    {"Account (docs/config.md), login, recordings", send_account, 1},
     {"What to ask a mail server for", envelope_options, 1},
     {"What to ask a mail service for (tidymail providers)", service_options, 1},
     {"Options of the URL, as --NAME VALUE; they beat the URL's", transport_option_names, 1},
     {NULL, NULL, 0},
 };
-
-static void send_trace_line(void *context, int level, const char *line)
-{
-    (void)level;
-    FILE *stream = context;
-    fprintf(stream, "%s\n", line);
-    fflush(stream);
-}
-
-/* NULL without --trace, and with the failure where the file cannot be made. */
-static FILE *send_open_trace(const struct cli_args *args, struct cli_failure *failure)
-{
-    if (!args_has(args, "trace")) {
-        return NULL;
-    }
-    const char *path = args_get(args, "trace");
-    if (path == NULL) {
-        return stderr;
-    }
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-    FILE *stream = file >= 0 ? fdopen(file, "w") : NULL;
-    if (stream == NULL) {
-        failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "cannot write %s: %s", path,
-                    strerror(errno));
-        if (file >= 0) {
-            close(file);
-        }
-    }
-    return stream;
-}
 
 static void send_log(const struct cli_args *args, const struct cli_account *where,
                      struct log_line *line, tidymail_message *message)
@@ -94,7 +65,8 @@ static void send_log(const struct cli_args *args, const struct cli_account *wher
 }
 
 static int send_message(const struct cli_args *args, const struct cli_account *where,
-                        const tidymail_transport_options *options, tidymail_message *message)
+                        const tidymail_transport_options *options, tidymail_message *message,
+                        struct cli_watch *watch)
 {
     tidymail_transport *transport = account_open(where, options);
     tidymail_report *report = tidymail_send(transport, message);
@@ -108,6 +80,10 @@ static int send_message(const struct cli_args *args, const struct cli_account *w
     }
     struct log_line line = {transport, report, NULL, -1, status};
     send_log(args, where, &line, message);
+    watch_report(watch, report, 0);
+    if (args_has(args, "record-body")) {
+        watch_message(watch, message);
+    }
     tidymail_report_free(report);
     tidymail_transport_close(transport); /* its QUIT may be traced */
     return status;
@@ -120,17 +96,13 @@ static const char *send_usual_from(const struct cli_args *args, const struct cli
     return has_own ? NULL : account_from(where);
 }
 
-/* Everything but the trace file, which is open. */
-static int send_with_trace(const struct cli_args *args, const struct cli_account *where,
-                           FILE *trace, struct cli_failure *failure)
+static int send_watched(const struct cli_args *args, const struct cli_account *where,
+                        struct cli_watch *watch, struct cli_failure *failure)
 {
     tidymail_transport_options options = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
     options.user = args_get(args, "user");
     options.password = args_get(args, "password");
-    if (trace != NULL) {
-        options.log = send_trace_line;
-        options.log_context = trace;
-    }
+    watch_apply(watch, &options);
     int status = 0;
     tidymail_message *message = tidymail_message_new();
     if (send_usual_from(args, where) != NULL) {
@@ -139,7 +111,7 @@ static int send_with_trace(const struct cli_args *args, const struct cli_account
     if (transport_options_collect(args, &options, failure) == 0 &&
         message_options_apply(args, message, failure) == 0 &&
         envelope_options_apply(args, message, failure) == 0) {
-        status = send_message(args, where, &options, message);
+        status = send_message(args, where, &options, message, watch);
     }
     tidymail_message_free(message);
     transport_options_free(&options);
@@ -154,14 +126,12 @@ static int send_chosen(const struct cli_args *args, const struct cli_account *wh
     if (message_options_check(args, envelope, failure) != 0) {
         return failure->status;
     }
-    FILE *trace = send_open_trace(args, failure);
-    if (failure->status != 0) {
+    struct cli_watch watch;
+    if (watch_open(&watch, args, failure) != 0) {
         return failure->status;
     }
-    int status = send_with_trace(args, where, trace, failure);
-    if (trace != NULL && trace != stderr) {
-        fclose(trace);
-    }
+    int status = send_watched(args, where, &watch, failure);
+    watch_close(&watch);
     return status;
 }
 

@@ -24,7 +24,9 @@
 
 static const struct cli_option serve_options[] = {
     {"api", NULL, "the HTTP APIs of mail services in place of SMTP", 0},
-    {"fault", "RULE", "answer so, as 'mailgun: rate-limit, first 2'", CLI_MANY},
+    {"fault", "RULE", "answer so, as 'rcpt: 451 4.7.1 busy, first 2'", CLI_MANY},
+    {"seed", "N", "for rules with a probability; default 0", 0},
+    {"like", "NAME", "speak as gmail, mailgun, postfix, ... (docs/faults.md)", 0},
     {"listen", "HOST:PORT", "loopback only; default 127.0.0.1:2525, port 0: any", 0},
     {"user", "U", "with --password: the only login accepted; else any", 0},
     {"password", "P", "its password", 0},
@@ -85,9 +87,6 @@ static int serve_check(const struct cli_args *args, struct cli_failure *failure)
     if (args_has(args, "implicit-tls") && args_has(args, "lmtp")) {
         return failure_usage(failure, "--implicit-tls and --lmtp cannot go together");
     }
-    if (args_has(args, "fault") && !args_has(args, "api")) {
-        return failure_usage(failure, "--fault goes together with --api");
-    }
     if (args_has(args, "implicit-tls") && args_has(args, "no-tls")) {
         return failure_usage(failure, "--implicit-tls and --no-tls cannot go together");
     }
@@ -97,6 +96,19 @@ static int serve_check(const struct cli_args *args, struct cli_failure *failure)
                            "cannot make the folder %s: %s", store, strerror(errno));
     }
     return 0;
+}
+
+/* --seed: digits; 0 or -1. */
+static int serve_read_seed(const char *text, uint64_t *seed, struct cli_failure *failure)
+{
+    *seed = 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p < '0' || *p > '9' || *seed > (UINT64_MAX - 9) / 10) {
+            return failure_usage(failure, "--seed takes a whole number");
+        }
+        *seed = *seed * 10 + (uint64_t)(*p - '0');
+    }
+    return *text != '\0' ? 0 : failure_usage(failure, "--seed takes a whole number");
 }
 
 static void serve_print_text(const char *text)
@@ -232,6 +244,11 @@ static int serve_run(const struct cli_args *args, struct cli_failure *failure)
     if (serve_check(args, failure) != 0) {
         return failure->status;
     }
+    if (args_has(args, "seed") &&
+        serve_read_seed(args_get(args, "seed"), &options.seed, failure) != 0) {
+        return failure->status;
+    }
+    options.like = args_get(args, "like");
     options.host = host;
     options.user = args_get(args, "user");
     options.password = args_get(args, "password");

@@ -13,5 +13,7 @@ extern const struct cli_command command_check;
 /* It reads its arguments by itself. */
 extern const struct cli_command command_sendmail;
 int sendmail_main(int count, char **words);
+extern const struct cli_command command_shell;
+extern const struct cli_command command_replay;
 
 #endif

@@ -10,8 +10,9 @@
 #include "output.h"
 
 static const struct cli_command *const main_commands[] = {
-    &command_send,  &command_bulk,      &command_render,  &command_check,
-    &command_serve, &command_providers, &command_sendmail};
+    &command_send,  &command_bulk,   &command_render,    &command_check,    &command_shell,
+    &command_serve, &command_replay, &command_providers, &command_sendmail,
+};
 
 #define MAIN_COMMAND_COUNT (sizeof(main_commands) / sizeof(main_commands[0]))
 

@@ -351,11 +351,16 @@ static int connection_act_session(struct tdm_connection *connection)
         if (connection->out.length > 0) {
             return 0;
         }
-        connection_start_tls(connection, TDM_CERTIFICATE_VALID, 0);
+        connection_start_tls(connection, connection->session.fault.certificate, 0);
         return 1;
     case TDM_SERVER_CLOSE:
         if (connection->out.length == 0 && !connection->goodbye) {
             connection_say_goodbye(connection);
+        }
+        return 0;
+    case TDM_SERVER_RESET:
+        if (connection->out.length == 0) {
+            connection_reset(connection);
         }
         return 0;
     }
@@ -452,7 +457,9 @@ static int64_t connection_deadline(const struct tdm_connection *connection)
 /* Sets what poll and timer wait for; with `more` the pump goes on once the others had their turn. */
 static void connection_arm(struct tdm_connection *connection, int more)
 {
-    int reads = !connection->scripted || tdm_scenario_server_reads(&connection->scene);
+    int reads =
+        connection->web || (connection->scripted ? tdm_scenario_server_reads(&connection->scene)
+                                                 : tdm_server_session_reads(&connection->session));
     int events = connection->end_of_file || !reads ? 0 : UV_READABLE;
     events |= more || connection->out.length > 0 ? UV_WRITABLE : 0;
     if (events != 0) {
@@ -602,8 +609,10 @@ void tdm_connection_open(uv_loop_t *loop, int fd, size_t number,
         tdm_connection_close(connection);
         return;
     }
-    if (!connection->scripted && options->implicit_tls) {
-        connection_start_tls(connection, TDM_CERTIFICATE_VALID, 0);
+    /* a session that says nothing and ends, does so before TLS */
+    int over = connection->session.mode == TDM_SERVER_CLOSED && connection->session.out.length == 0;
+    if (!connection->scripted && options->implicit_tls && (connection->web || !over)) {
+        connection_start_tls(connection, connection->session.fault.certificate, 0);
     }
     if (!connection->closing) {
         connection_pump(connection);

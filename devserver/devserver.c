@@ -25,6 +25,7 @@ struct tidymail_devserver {
     struct tdm_tester_ca ca;
     struct tdm_scenario scenario;
     struct tdm_api *api;
+    struct tdm_faults faults;
     char **service_urls; /* one for each double */
     size_t service_count;
     char *host; /* numeric */
@@ -287,11 +288,17 @@ static int devserver_check(const tidymail_devserver_options *options, struct tdm
     if (options->lmtp && options->scenario != NULL) {
         return devserver_error(error, "a scenario says itself that it is LMTP: client: lmtp=yes");
     }
-    if (options->faults != NULL && !options->api) {
-        return devserver_error(error, "fault rules are for the HTTP APIs");
+    if (options->faults != NULL && options->scenario != NULL) {
+        return devserver_error(error, "a scenario says itself what goes wrong");
+    }
+    if (options->like != NULL && (options->scenario != NULL || options->auth != NULL ||
+                                  options->hide != NULL || options->lmtp)) {
+        return devserver_error(error, "like says what is offered: not with a scenario, auth, hide "
+                                      "or lmtp");
     }
     if (options->api && (options->lmtp || options->scenario != NULL || options->hide != NULL ||
-                         options->auth != NULL || options->require_auth || options->no_tls)) {
+                         options->auth != NULL || options->require_auth || options->no_tls ||
+                         options->like != NULL)) {
         return devserver_error(error, "the HTTP APIs have no use for options of SMTP");
     }
     if (options->max_size < 0) {
@@ -328,6 +335,19 @@ static int devserver_check_lists(const tidymail_devserver_options *options, unsi
     return 0;
 }
 
+static const struct tdm_like *devserver_like(const char *name, struct tdm_buf *error)
+{
+    const struct tdm_like *like = tdm_like_find(name);
+    if (like == NULL) {
+        tdm_buf_addf(error, "there is no preset '%s' (allowed:", name);
+        for (size_t i = 0; tdm_like_name(i) != NULL; i++) {
+            tdm_buf_addf(error, "%s %s", i > 0 ? "," : "", tdm_like_name(i));
+        }
+        tdm_buf_add_char(error, ')');
+    }
+    return like;
+}
+
 static int devserver_listen(tidymail_devserver *server, const tidymail_devserver_options *options,
                             struct tdm_buf *error)
 {
@@ -342,6 +362,18 @@ static int devserver_listen(tidymail_devserver *server, const tidymail_devserver
             return devserver_error(error, "out of memory");
         }
     }
+    if (options->like != NULL) {
+        listener.session.like = devserver_like(options->like, error);
+        if (listener.session.like == NULL) {
+            return -1;
+        }
+    }
+    server->faults.random = options->seed;
+    if (!options->api && options->faults != NULL &&
+        tdm_faults_parse(&server->faults, options->faults, error) != 0) {
+        return -1;
+    }
+    listener.session.faults = &server->faults;
     listener.session.auth = server->auth;
     listener.session.lmtp = options->lmtp;
     listener.api = server->api;
@@ -449,6 +481,7 @@ void tidymail_devserver_stop(tidymail_devserver *server)
     }
     tdm_scenario_clear(&server->scenario);
     tdm_api_free(server->api);
+    tdm_faults_clear(&server->faults);
     for (size_t i = 0; server->service_urls != NULL && i < server->service_count; i++) {
         devserver_free_secret(server->service_urls[i]);
     }

@@ -363,7 +363,8 @@ static void replay_check_promises(struct replay *replay)
     int outcome = tidymail_report_outcome(result->report);
     const struct tdm_buf *got = &replay->server.message;
     const struct tdm_buf *sent = &replay->client.message;
-    if (outcome != TIDYMAIL_SENT && outcome != TIDYMAIL_PARTIAL) {
+    if (replay->client.envelope.probe ||
+        (outcome != TIDYMAIL_SENT && outcome != TIDYMAIL_PARTIAL)) {
         return;
     }
     if (replay->server.message_count == 0) {

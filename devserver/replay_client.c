@@ -185,6 +185,17 @@ static int client_take_wish(struct tdm_replay_client *client, const struct tdm_s
         client->envelope.deliver_by_mode = semicolon[1];
         return 0;
     }
+    if (strcmp(word->name, "probe") == 0) {
+        int login = strcmp(value, "login") == 0;
+        client->envelope.probe = login || strcmp(value, "yes") == 0;
+        if (!client->envelope.probe) {
+            return client_problem(problems, word, "is neither yes nor login");
+        }
+        if (login) {
+            client->envelope.recipient_count = 0;
+        }
+        return 0;
+    }
     if (strcmp(word->name, "hold-for") == 0) {
         return client_number(value, end, &client->envelope.hold_for_s) == 0
                    ? 0

@@ -51,17 +51,24 @@ void tdm_server_auth_accept(struct tdm_server_session *session, const char *user
     session->mode = TDM_SERVER_COMMAND;
     tdm_free(&session->allocator, session->user);
     session->user = tdm_strdup(&session->allocator, user);
-    if (session->user == NULL) {
+    if (tdm_server_fault_begin(session, TDM_FAULT_AUTH, NULL, 0)) {
+        tdm_free(&session->allocator, session->user);
+        session->user = NULL;
+    } else if (session->user == NULL) {
         tdm_server_reply(session, 454, "4.7.0", "out of memory");
     } else {
         tdm_server_reply(session, 235, "2.7.0", "authentication succeeded");
     }
+    tdm_server_fault_end(session);
 }
 
 void tdm_server_auth_refuse(struct tdm_server_session *session, const char *words)
 {
     session->mode = TDM_SERVER_COMMAND;
-    tdm_server_reply(session, 535, "5.7.8", words);
+    if (!tdm_server_fault_begin(session, TDM_FAULT_AUTH, NULL, 0)) {
+        tdm_server_reply(session, 535, "5.7.8", words);
+    }
+    tdm_server_fault_end(session);
 }
 
 void tdm_server_auth_malformed(struct tdm_server_session *session, const char *words)
@@ -416,7 +423,8 @@ static void auth_run(struct tdm_server_session *session,
     } else if (mechanism->start != NULL) {
         mechanism->start(session);
     } else {
-        tdm_server_reply(session, 334, "", "");
+        tdm_server_reply(session, 334, "",
+                         session->options.like != NULL ? session->options.like->prompt : "");
     }
 }
 

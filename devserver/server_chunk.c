@@ -64,10 +64,15 @@ void tdm_server_command_bdat(struct tdm_server_session *session, const char *arg
         chunk_refuse(session, 503, "5.5.1", "BDAT needs MAIL and RCPT first");
     } else if (session->recipients.count == 0) {
         chunk_refuse(session, session->options.lmtp ? 503 : 554, "5.5.1", "no valid recipients");
+    } else if (session->chunks == 0 && tdm_server_fault_begin(session, TDM_FAULT_DATA, NULL, 0)) {
+        session->chunk_refused = 1;
     } else {
         if (session->chunks++ == 0) {
             tdm_buf_reset(&session->message);
         }
+    }
+    if (session->fault.open && session->fault.stage == TDM_FAULT_DATA) {
+        tdm_server_fault_end(session);
     }
     if (session->chunk_left == 0) {
         chunk_done(session);

@@ -33,6 +33,10 @@ int tdm_server_offers(const struct tdm_server_session *session, enum tdm_server_
     if ((options->hidden & 1U << extension) != 0) {
         return 0;
     }
+    if (options->like != NULL) { /* without TLS all that comes under it is told in clear */
+        return tdm_like_offers(options->like, extensions[extension].keyword,
+                               session->encrypted || !options->offer_tls);
+    }
     if (extension == TDM_SERVER_STARTTLS) {
         return options->offer_tls && !session->encrypted;
     }
@@ -65,8 +69,32 @@ static int extension_line(const struct tdm_server_session *session,
     return 1;
 }
 
+static void extension_reply_like(struct tdm_server_session *session, const struct tdm_like *like)
+{
+    int encrypted = session->encrypted || !session->options.offer_tls;
+    struct tdm_buf text;
+    size_t at = 0;
+    size_t length = 0;
+    const char *line = tdm_like_line(like, &at, &length, encrypted);
+    tdm_buf_init(&text, &session->allocator, 1024);
+    while (line != NULL) {
+        tdm_buf_reset(&text);
+        tdm_buf_add(&text, line, length);
+        if (tdm_equal_nocase_n(line, length, "AUTH")) {
+            tdm_buf_addf(&text, " %s", like->auth);
+        }
+        line = tdm_like_line(like, &at, &length, encrypted);
+        tdm_server_emit(session, 250, line != NULL ? '-' : ' ', "", tdm_buf_text(&text));
+    }
+    tdm_buf_clear(&text);
+}
+
 void tdm_server_reply_ehlo(struct tdm_server_session *session)
 {
+    if (session->options.like != NULL) {
+        extension_reply_like(session, session->options.like);
+        return;
+    }
     struct tdm_buf line;
     struct tdm_buf before;
     tdm_buf_init(&line, &session->allocator, 1024);

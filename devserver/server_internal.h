@@ -21,6 +21,25 @@ void tdm_server_end_message(struct tdm_server_session *session);
 void tdm_server_reply_message(struct tdm_server_session *session, int code, const char *enhanced,
                               const char *text);
 
+/* Empty, for what comes while an event waits. */
+void tdm_server_input_init(struct tdm_server_session *session);
+
+/* server_fault.c. Between _begin and _end a command says what it usually would; 1: it must not run,
+ * the reply was given. _command finds the address of MAIL and RCPT itself. */
+int tdm_server_fault_begin(struct tdm_server_session *session, enum tdm_fault_stage stage,
+                           const char *address, size_t length);
+int tdm_server_fault_command(struct tdm_server_session *session, enum tdm_fault_stage stage,
+                             const char *args, size_t length);
+void tdm_server_fault_end(struct tdm_server_session *session);
+/* The session begins; TLS begins. */
+void tdm_server_fault_start(struct tdm_server_session *session);
+void tdm_server_fault_certificate(struct tdm_server_session *session);
+/* How much of out may leave now; what did; -1 or when there is more. */
+size_t tdm_server_fault_ready(const struct tdm_server_session *session);
+void tdm_server_fault_consumed(struct tdm_server_session *session, size_t length);
+void tdm_server_fault_tick(struct tdm_server_session *session, int64_t now_ms);
+int64_t tdm_server_fault_deadline(const struct tdm_server_session *session);
+
 /* server_extensions.c */
 int tdm_server_offers(const struct tdm_server_session *session,
                       enum tdm_server_extension extension);

@@ -32,8 +32,10 @@ void tdm_server_emit(struct tdm_server_session *session, int code, char mark, co
         tdm_server_close(session);
         return;
     }
-    tdm_shown_trace_sent(&session->options.trace, &session->shown, session->out.data + start,
-                         session->out.length - start);
+    if (!session->fault.open) { /* else what leaves is not sure yet */
+        tdm_shown_trace_sent(&session->options.trace, &session->shown, session->out.data + start,
+                             session->out.length - start);
+    }
 }
 
 void tdm_server_reply(struct tdm_server_session *session, int code, const char *enhanced,
@@ -77,8 +79,22 @@ static void session_greet(struct tdm_server_session *session)
     tdm_buf_init(&text, &session->allocator, 1024);
     tdm_buf_addf(&text, "%s %s tidymail test server", session->options.name,
                  session->options.lmtp ? "LMTP" : "ESMTP");
-    tdm_server_reply(session, 220, "", tdm_buf_text(&text));
+    tdm_server_fault_start(session);
+    int refused = tdm_server_fault_begin(session, TDM_FAULT_CONNECT, NULL, 0);
+    if (!refused && session->fault.action == NULL) {
+        refused = tdm_server_fault_begin(session, TDM_FAULT_GREETING, NULL, 0);
+    }
+    if (!refused) {
+        tdm_server_reply(session, 220, "", tdm_buf_text(&text));
+    }
+    tdm_server_fault_end(session);
+    session->fault.turned_away = refused;
     tdm_buf_clear(&text);
+}
+
+void tdm_server_input_init(struct tdm_server_session *session)
+{
+    tdm_buf_init(&session->input, NULL, INPUT_LIMIT);
 }
 
 int tdm_server_session_init(struct tdm_server_session *session,
@@ -89,7 +105,12 @@ int tdm_server_session_init(struct tdm_server_session *session,
     session->allocator = tdm_allocator_default;
     session->encrypted = options->encrypted;
     session->deadline = now_ms + options->idle_ms;
-    tdm_buf_init(&session->input, NULL, INPUT_LIMIT);
+    session->fault.now_ms = now_ms;
+    if (options->like != NULL) {
+        session->options.auth = options->like->auth;
+        session->options.require_auth |= options->like->login;
+    }
+    tdm_server_input_init(session);
     tdm_buf_init(&session->line, NULL, LINE_LIMIT);
     tdm_buf_init(&session->out, NULL, INPUT_LIMIT);
     tdm_buf_init(&session->login.user, NULL, LINE_LIMIT);
@@ -180,6 +201,7 @@ static void session_command_starttls(struct tdm_server_session *session, const c
         tdm_server_reply(session, 220, "2.0.0", "go ahead with TLS");
         session->mode = TDM_SERVER_PAUSED;
         session->event = TDM_SERVER_START_TLS;
+        tdm_server_fault_certificate(session);
     }
 }
 
@@ -271,18 +293,40 @@ struct session_command {
     const char *verb;
     void (*run)(struct tdm_server_session *session, const char *args, size_t length);
     int needs_greeting; /* EHLO or HELO must have come (RFC 5321 4.1.4) */
+    enum tdm_fault_stage stage;
+    int own_stage; /* the command itself says where its stage begins and ends */
 };
 
 static const struct session_command commands[] = {
-    {"EHLO", session_command_ehlo, 0},         {"HELO", session_command_helo, 0},
-    {"LHLO", session_command_lhlo, 0},         {"BDAT", tdm_server_command_bdat, 1},
-    {"STARTTLS", session_command_starttls, 1}, {"AUTH", tdm_server_command_auth, 1},
-    {"MAIL", tdm_server_command_mail, 1},      {"RCPT", tdm_server_command_rcpt, 1},
-    {"DATA", session_command_data, 1},         {"RSET", session_command_rset, 0},
-    {"NOOP", session_command_noop, 0},         {"VRFY", session_command_vrfy, 0},
-    {"EXPN", session_command_expn, 0},         {"HELP", session_command_help, 0},
-    {"QUIT", session_command_quit, 0},
+    {"EHLO", session_command_ehlo, 0, TDM_FAULT_EHLO, 0},
+    {"HELO", session_command_helo, 0, TDM_FAULT_HELO, 0},
+    {"LHLO", session_command_lhlo, 0, TDM_FAULT_EHLO, 0},
+    {"BDAT", tdm_server_command_bdat, 1, TDM_FAULT_DATA, 1},
+    {"STARTTLS", session_command_starttls, 1, TDM_FAULT_STARTTLS, 0},
+    {"AUTH", tdm_server_command_auth, 1, TDM_FAULT_AUTH, 1},
+    {"MAIL", tdm_server_command_mail, 1, TDM_FAULT_MAIL, 0},
+    {"RCPT", tdm_server_command_rcpt, 1, TDM_FAULT_RCPT, 0},
+    {"DATA", session_command_data, 1, TDM_FAULT_DATA, 0},
+    {"RSET", session_command_rset, 0, TDM_FAULT_RSET, 0},
+    {"NOOP", session_command_noop, 0, TDM_FAULT_OTHER, 0},
+    {"VRFY", session_command_vrfy, 0, TDM_FAULT_OTHER, 0},
+    {"EXPN", session_command_expn, 0, TDM_FAULT_OTHER, 0},
+    {"HELP", session_command_help, 0, TDM_FAULT_OTHER, 0},
+    {"QUIT", session_command_quit, 0, TDM_FAULT_QUIT, 0},
 };
+
+static void session_run(struct tdm_server_session *session, const struct session_command *command,
+                        const char *args, size_t length)
+{
+    if (command->own_stage) {
+        command->run(session, args, length);
+        return;
+    }
+    if (!tdm_server_fault_command(session, command->stage, args, length)) {
+        command->run(session, args, length);
+    }
+    tdm_server_fault_end(session);
+}
 
 static void session_command(struct tdm_server_session *session, const char *line, size_t length)
 {
@@ -306,14 +350,19 @@ static void session_command(struct tdm_server_session *session, const char *line
             !tdm_server_offers(session, TDM_SERVER_CHUNKING)) {
             break;
         }
-        if (commands[i].needs_greeting && session->greeted == 0) {
+        if (session->fault.turned_away && commands[i].stage != TDM_FAULT_QUIT) {
+            tdm_server_reply(session, 503, "5.5.1",
+                             "refused by the greeting: QUIT is all there is");
+        } else if (commands[i].needs_greeting && session->greeted == 0) {
             tdm_server_reply(session, 503, "5.5.1", "say EHLO first");
         } else {
-            commands[i].run(session, line + start, length - start);
+            session_run(session, &commands[i], line + start, length - start);
         }
         return;
     }
+    tdm_server_fault_begin(session, TDM_FAULT_OTHER, NULL, 0);
     tdm_server_reply(session, 500, "5.5.1", "unknown command");
+    tdm_server_fault_end(session);
 }
 
 static void session_line(struct tdm_server_session *session)
@@ -361,9 +410,13 @@ void tdm_server_end_message(struct tdm_server_session *session)
     session->mode = TDM_SERVER_COMMAND;
     struct tdm_buf note;
     tdm_buf_init(&note, &session->allocator, 256);
-    if (session->message.failed) {
+    if (tdm_server_fault_begin(session, TDM_FAULT_FINAL, NULL, 0)) {
+        tdm_server_fault_end(session);
+        tdm_server_forget_transaction(session);
+    } else if (session->message.failed) {
         tdm_server_reply_message(session, 552, "5.3.4",
                                  "the message is larger than this server takes");
+        tdm_server_fault_end(session);
         tdm_server_forget_transaction(session);
     } else {
         tdm_buf_addf(&note, "message of %z bytes", session->message.length);
@@ -384,7 +437,7 @@ void tdm_server_end_message(struct tdm_server_session *session)
 static size_t session_take(struct tdm_server_session *session, const char *bytes, size_t length)
 {
     size_t at = 0;
-    while (at < length && session->mode < TDM_SERVER_PAUSED) {
+    while (at < length && session->mode < TDM_SERVER_PAUSED && !session->fault.paced) {
         if (session->mode == TDM_SERVER_DATA) {
             at += tdm_dot_reader_feed(&session->dots, bytes + at, length - at, &session->message);
             if (session->dots.state == TDM_DOT_END) {
@@ -413,8 +466,10 @@ void tdm_server_session_feed(struct tdm_server_session *session, const char *byt
                              int64_t now_ms)
 {
     session->deadline = now_ms + session->options.idle_ms;
+    session->fault.now_ms = now_ms;
     size_t taken = session_take(session, bytes, length);
-    if (session->event == TDM_SERVER_MESSAGE) {
+    if (session->event == TDM_SERVER_MESSAGE ||
+        (session->fault.paced && session->event == TDM_SERVER_NOTHING)) {
         tdm_buf_add(&session->input, bytes + taken, length - taken);
         if (session->input.failed) {
             tdm_server_close(session);
@@ -429,20 +484,26 @@ int tdm_server_session_output(const struct tdm_server_session *session, const ch
                               size_t *length)
 {
     *bytes = session->out.data;
-    *length = session->out.length;
-    return session->out.length > 0;
+    *length = tdm_server_fault_ready(session);
+    return *length > 0;
 }
 
 void tdm_server_session_consume(struct tdm_server_session *session, size_t length)
 {
     tdm_buf_drop(&session->out, length);
+    tdm_server_fault_consumed(session, length);
+}
+
+int tdm_server_session_reads(const struct tdm_server_session *session)
+{
+    return !session->fault.paced || session->input.length < INPUT_LIMIT / 2;
 }
 
 enum tdm_server_event tdm_server_session_next(const struct tdm_server_session *session)
 {
-    int first_the_output =
-        session->event == TDM_SERVER_START_TLS || session->event == TDM_SERVER_CLOSE;
-    return first_the_output && session->out.length > 0 ? TDM_SERVER_NOTHING : session->event;
+    int waits = session->out.length > 0 || session->fault.paced;
+    int first_the_output = session->event != TDM_SERVER_MESSAGE;
+    return first_the_output && waits ? TDM_SERVER_NOTHING : session->event;
 }
 
 void tdm_server_session_tls_facts(struct tdm_server_session *session,
@@ -479,21 +540,28 @@ void tdm_server_session_answer(struct tdm_server_session *session, const char *r
     } else {
         tdm_server_reply_message(session, 250, "2.0.0", "message kept");
     }
+    tdm_server_fault_end(session); /* begun where the message was complete */
     tdm_server_forget_transaction(session);
     struct tdm_buf input = session->input;
-    tdm_buf_init(&session->input, NULL, INPUT_LIMIT);
+    tdm_server_input_init(session);
     tdm_server_session_feed(session, tdm_buf_text(&input), input.length, now_ms);
     tdm_buf_wipe(&input);
 }
 
 int64_t tdm_server_session_deadline(const struct tdm_server_session *session)
 {
+    int64_t sooner = tdm_server_fault_deadline(session);
+    if (sooner >= 0) {
+        return sooner;
+    }
     return session->mode == TDM_SERVER_CLOSED ? -1 : session->deadline;
 }
 
 void tdm_server_session_tick(struct tdm_server_session *session, int64_t now_ms)
 {
-    if (session->mode != TDM_SERVER_CLOSED && now_ms >= session->deadline) {
+    tdm_server_fault_tick(session, now_ms);
+    if (session->mode != TDM_SERVER_CLOSED && !session->fault.paced &&
+        now_ms >= session->deadline) {
         tdm_server_emit(session, 421, ' ', "4.4.2",
                         "nothing came for too long, closing the connection");
         tdm_server_close(session);

@@ -16,6 +16,7 @@
 #define TDM_DEVSERVER_SERVER_SESSION_H
 
 #include "dot_reader.h"
+#include "like.h"
 #include "shown.h"
 
 /* What can be hidden: it is not offered and not understood then. */
@@ -53,6 +54,8 @@ struct tdm_server_options {
     const char *auth;  /* mechanisms in this order, commas between; NULL: all that can be checked */
     const char *nonce; /* for tests: the server's part of SCRAM's, and CRAM-MD5's; NULL: random */
     const char *salt;  /* for tests: SCRAM's, in base64; NULL: random */
+    struct tdm_faults *faults;   /* rules, counted over all sessions; NULL: none */
+    const struct tdm_like *like; /* speak as this server does; NULL: as ourselves */
     struct tdm_server_trace trace;
 };
 
@@ -60,7 +63,8 @@ enum tdm_server_event {
     TDM_SERVER_NOTHING = 0,
     TDM_SERVER_START_TLS, /* the 220 is written: shake hands, then _tls_done */
     TDM_SERVER_MESSAGE,   /* a message is complete: take it, then _answer */
-    TDM_SERVER_CLOSE      /* close the connection */
+    TDM_SERVER_CLOSE,     /* close the connection */
+    TDM_SERVER_RESET      /* ... with RST */
 };
 
 struct tdm_server_recipients {
@@ -99,6 +103,26 @@ struct tdm_server_login {
     struct tdm_buf salt;   /* SCRAM: raw */
 };
 
+/* What a fault rule does (server_fault.c). */
+struct tdm_server_fault {
+    int64_t now_ms; /* as last told */
+    /* between begin and end */
+    int open;
+    enum tdm_fault_stage stage;
+    size_t start;                          /* of the reply, in out */
+    const struct tdm_fault_action *action; /* NULL: none */
+    struct tdm_fault_action own;           /* of an address, or a preset's words */
+    /* a reply that leaves in its own time: nothing is read before it has */
+    int paced;
+    size_t free; /* bytes before it */
+    int64_t until_ms;
+    enum tdm_fault_pace pace;
+    int64_t pause_ms;
+    size_t piece;
+    enum tdm_certificate certificate; /* to show */
+    int turned_away;                  /* the greeting was a refusal: QUIT only (RFC 5321 3.1) */
+};
+
 struct tdm_server_session {
     struct tdm_server_options options; /* texts are the caller's */
     tidymail_allocator allocator;
@@ -110,6 +134,7 @@ struct tdm_server_session {
     struct tdm_buf out;
     int64_t deadline;
     struct tdm_shown_client shown;
+    struct tdm_server_fault fault;
     int errors; /* replies of 5xx to commands */
     int encrypted;
     int greeted; /* 1: HELO, 2: EHLO */
@@ -138,6 +163,8 @@ void tdm_server_session_feed(struct tdm_server_session *session, const char *byt
 int tdm_server_session_output(const struct tdm_server_session *session, const char **bytes,
                               size_t *length);
 void tdm_server_session_consume(struct tdm_server_session *session, size_t length);
+/* 0 where what comes should stay in the network for now. */
+int tdm_server_session_reads(const struct tdm_server_session *session);
 /* The event to act on now; the same one until it is answered. */
 enum tdm_server_event tdm_server_session_next(const struct tdm_server_session *session);
 /* What TLS knows; before _tls_done, or before the first byte where TLS comes at once. */

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include <tidymail/export.h>
+#include <tidymail/report.h>
+#include <tidymail/smtp.h>
 
 TIDYMAIL_BEGIN_DECLS
 
@@ -40,12 +42,16 @@ typedef struct tidymail_devserver_options {
     int api; /* 1: the HTTP APIs of mail services in place of SMTP (docs/testing-services.md); password
                 (without user too) is the only key accepted, implicit_tls makes it https */
     const char *faults; /* how to answer in place of the usual way: rules, one a line, such as
-                           "mailgun: rate-limit, first 2" (docs/testing-services.md); NULL: none */
+                           "mailgun: rate-limit, first 2" with api (docs/testing-services.md), else
+                           "rcpt: 451 4.7.1 greylisted, first 2" (docs/faults.md); NULL: none */
+    const char *like;   /* offer and refuse as this server does: "gmail", ... (docs/faults.md) */
+    uint64_t seed;      /* of rules with a probability: the same seed gives the same sequence */
 } tidymail_devserver_options;
 
 #define TIDYMAIL_DEVSERVER_OPTIONS_INIT                                                            \
     {                                                                                              \
-        sizeof(tidymail_devserver_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0   \
+        sizeof(tidymail_devserver_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  \
+            0, 0                                                                                   \
     }
 
 /* Starts; returns when it listens. NULL on failure, then `error` (of `error_size` bytes, may be
@@ -101,6 +107,15 @@ TIDYMAIL_API size_t tidymail_devserver_connection_count(const tidymail_devserver
 /* Where a scenario was played and the client left its lines: what was expected and what came, one
  * line each deviation; "" while all went as written. */
 TIDYMAIL_API const char *tidymail_devserver_deviation(const tidymail_devserver *server);
+
+/* Plays a scenario in memory: the engine of libtidymail against the script, offline, with a clock of
+ * its own. Returns the engine's report (tidymail_report_free); NULL where the scenario cannot be played.
+ * `problems` (of `problems_size` bytes, may be NULL) gets one line for each thing that is not as the
+ * scenario says, "" when all is. `trace` (may be NULL) gets the engine's lines. */
+TIDYMAIL_API tidymail_report *
+tidymail_scenario_replay(const char *scenario, char *problems, size_t problems_size,
+                         void (*trace)(void *context, const tidymail_smtp_trace *line),
+                         void *trace_context);
 
 TIDYMAIL_END_DECLS
 

@@ -40,6 +40,7 @@ TIDYMAIL_API int tidymail_message_add_bcc(tidymail_message *message, const char 
 /* These four take a group too, "Team: ann@example.org, bob@example.org;" (RFC 5322 3.4): its members
  * are recipients, and To and Cc show the group. */
 TIDYMAIL_API int tidymail_message_add_reply_to(tidymail_message *message, const char *mailbox);
+/* Subject (RFC 5322 3.6.5), in UTF-8: encoded (RFC 2047) where it has to be. */
 TIDYMAIL_API int tidymail_message_set_subject(tidymail_message *message, const char *subject);
 /* The plain text body. With an HTML body too, the message becomes multipart/alternative. Line ends
  * of any kind become CRLF; NUL and invalid UTF-8 are refused with their offset. */

@@ -12,6 +12,7 @@
 #include <tidymail/provider.h>
 #include <tidymail/report.h>
 #include <tidymail/service.h>
+#include <tidymail/session.h>
 #include <tidymail/smtp.h>
 #include <tidymail/source.h>
 #include <tidymail/transport.h>

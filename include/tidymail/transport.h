@@ -9,6 +9,18 @@ TIDYMAIL_BEGIN_DECLS
 
 typedef struct tidymail_transport tidymail_transport;
 
+/* One event of a session, as it happens. `text` is bytes as sent or received, without the line end and
+ * not escaped; secrets and message bodies are left out of it ("AUTH PLAIN [credentials hidden]",
+ * "[message, 123 bytes]"). Valid during the call. */
+typedef struct tidymail_trace_event {
+    int64_t ms;    /* since the send began */
+    int mark;      /* enum tidymail_smtp_mark: SENT, RECEIVED or NOTE */
+    int phase;     /* enum tidymail_phase */
+    int encrypted; /* 1 under TLS */
+    const char *text;
+    size_t length;
+} tidymail_trace_event;
+
 /*
  * What can be set beside the URL. Copied at the call; NULL and 0 mean "not set". `options` is an
  * array of `option_count` strings "name=value" with the names of the URL's query, not escaped;
@@ -23,11 +35,15 @@ typedef struct tidymail_transport_options {
     tidymail_log_callback log; /* gets the lines of the transcript; nothing is printed without it */
     void *log_context;
     int log_level; /* the most talkative level wanted (enum tidymail_log_level) */
+    /* Gets every event of a session, for programs: what `log` says, in its parts. Called as `log` is;
+     * may be NULL. */
+    void (*trace)(void *context, const tidymail_trace_event *event);
+    void *trace_context;
 } tidymail_transport_options;
 
 #define TIDYMAIL_TRANSPORT_OPTIONS_INIT                                                            \
     {                                                                                              \
-        sizeof(tidymail_transport_options), 0, 0, 0, 0, 0, 0, TIDYMAIL_LOG_DEBUG                   \
+        sizeof(tidymail_transport_options), 0, 0, 0, 0, 0, 0, TIDYMAIL_LOG_DEBUG, 0, 0             \
     }
 
 /* Opens a transport: smtp://, smtps://, lmtp://, lmtp+unix:///path, memory:, file:///dir, sendmail:, a

@@ -37,6 +37,8 @@ void tdm_transcript_init(struct tdm_transcript *transcript, const tidymail_alloc
         transcript->log = options->log;
         transcript->log_context = options->log_context;
         transcript->log_level = options->log_level;
+        transcript->trace = options->trace;
+        transcript->trace_context = options->trace_context;
     }
 }
 
@@ -131,6 +133,17 @@ static void trace_tell(struct tdm_transcript *transcript, int level,
     tdm_buf_clear(&line);
 }
 
+static void transcript_tell(struct tdm_transcript *transcript, int mark, int phase, int encrypted,
+                            const char *text, size_t length)
+{
+    if (transcript->trace == NULL || mark == TIDYMAIL_SMTP_MARK_STATE) {
+        return;
+    }
+    tidymail_trace_event event = {
+        transcript->clock->now_ms() - transcript->start_ms, mark, phase, encrypted, text, length};
+    transcript->trace(transcript->trace_context, &event);
+}
+
 /* While all goes well nobody reads it: a line is kept as it came, and made words when it is asked for. */
 static void trace_keep(struct tdm_transcript *transcript, int level, int phase, int mark,
                        const char *text, size_t length)
@@ -155,6 +168,7 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
                          size_t length)
 {
     struct tdm_transcript *transcript = context;
+    transcript_tell(transcript, mark, phase, encrypted, text, length);
     switch (mark) {
     case TIDYMAIL_SMTP_MARK_SENT:
         trace_keep(transcript, TIDYMAIL_LOG_DEBUG, phase, encrypted ? TRACE_OUT_TLS : TRACE_OUT,
@@ -174,5 +188,6 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
 
 void tdm_transcript_log(struct tdm_transcript *transcript, int level, int phase, const char *text)
 {
+    transcript_tell(transcript, TIDYMAIL_SMTP_MARK_NOTE, phase, 0, text, strlen(text));
     trace_keep(transcript, level, phase, TRACE_NOTE, text, strlen(text));
 }

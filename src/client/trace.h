@@ -11,6 +11,8 @@ struct tdm_transcript {
     tidymail_log_callback log;
     void *log_context;
     int log_level;
+    void (*trace)(void *context, const tidymail_trace_event *event);
+    void *trace_context;
     const struct tdm_clock *clock;
     int64_t start_ms;
     const int *connection;  /* the number of the one whose line comes; NULL: 0 */

@@ -4,10 +4,22 @@
 
 #include "message/encoder.h"
 #include "message/header.h"
+#include "util/lines.h"
 
 void tdm_body_look(struct tdm_body_facts *facts, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
+        size_t plain = facts->after_cr ? 0 : tdm_lines_plain(bytes + i, length - i);
+        if (plain > 0) {
+            facts->size += (int64_t)plain;
+            facts->line += plain;
+            facts->longest_line =
+                facts->line > facts->longest_line ? facts->line : facts->longest_line;
+            i += plain;
+            if (i == length) {
+                break;
+            }
+        }
         unsigned char c = (unsigned char)bytes[i];
         if (c == '\n' && facts->after_cr) {
             facts->after_cr = 0;

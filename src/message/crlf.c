@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "util/lines.h"
+
 size_t tdm_crlf_convert(struct tdm_crlf *crlf, const char *in, size_t length, char *out)
 {
     size_t written = 0;
@@ -13,7 +15,7 @@ size_t tdm_crlf_convert(struct tdm_crlf *crlf, const char *in, size_t length, ch
             i++;
             continue;
         }
-        size_t run = i;
+        size_t run = i + tdm_lines_plain(in + i, length - i);
         while (run < length && in[run] != '\r' && in[run] != '\n') {
             run++;
         }

@@ -61,9 +61,9 @@ struct tidymail_report {
     tidymail_allocator allocator;
     int is_static; /* the out-of-memory report: never freed, never written */
     int outcome;
-    int decided; /* the outcome stands; later trouble is at most a note */
+    int decided;    /* the outcome stands; later trouble is at most a note */
     int body_begun; /* something of the message was read */
-    int untouched;  /* the session failed by another message, and of this one nothing was handed over */
+    int untouched; /* the session failed by another message, and of this one nothing was handed over */
     struct tidymail_error error;
     struct tidymail_recipient *recipients;
     size_t recipient_count;

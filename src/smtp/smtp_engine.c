@@ -253,7 +253,7 @@ int tdm_smtp_submit_report(tidymail_smtp *smtp, const tidymail_smtp_envelope *gi
 int tidymail_smtp_submit(tidymail_smtp *smtp, const tidymail_smtp_envelope *envelope,
                          const tidymail_source *source, void *context, int64_t now_ms)
 {
-    if (envelope->recipient_count == 0 || envelope->recipients == NULL) {
+    if (envelope->recipient_count > 0 && envelope->recipients == NULL) {
         return TIDYMAIL_KIND_MESSAGE;
     }
     tidymail_report *report =

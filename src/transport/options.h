@@ -43,8 +43,8 @@ struct tdm_options {
     int64_t rate; /* messages in an hour; 0: no limit */
     int64_t idle_timeout_ms;
     int64_t connection_age_ms; /* 0: no limit */
-    char *redirect; /* once the transport is open: as in an envelope */
-    char *allow;    /* once the transport is open: as in envelopes, commas between */
+    char *redirect;            /* once the transport is open: as in an envelope */
+    char *allow;               /* once the transport is open: as in envelopes, commas between */
     int64_t rest_ms;
     char *args;
     int eol_crlf;

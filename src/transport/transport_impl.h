@@ -49,8 +49,8 @@ struct tdm_job {
     int waits; /* somebody waits for this one: it is not put back behind a pause */
     int tries; /* how often it was put back */
     int64_t deadline_ms;
-    int connection; /* the number of the one it went over */
-    void *owner;    /* the client's */
+    int connection;              /* the number of the one it went over */
+    void *owner;                 /* the client's */
     struct tdm_fronted *fronted; /* room for its wishes; the client ends them (wishes.h) */
 };
 
@@ -120,7 +120,7 @@ struct tidymail_transport {
     /* Of the client: tdm_transport_send with all that the client does before and after, for the
      * members of a group; NULL in a transport without a client. */
     void (*deliver)(tidymail_transport *transport, struct tdm_job *job);
-    void *client; /* the client's own state: log callback, transcript ring */
+    void *client;                /* the client's own state: log callback, transcript ring */
     struct tdm_job_list waiting; /* where the kind has no submit */
     struct tdm_job_list ended;   /* by submit, their owner not told yet */
     size_t under_way;            /* submitted, and not in `ended` */

@@ -56,3 +56,41 @@ size_t tdm_lines_clean(const char *bytes, size_t length, int line_start, int dot
     /* a CR that no LF follows is itself what has to change */
     return bad < length && bytes[bad - 1] == '\r' && bytes[bad] != '\n' ? bad - 1 : bad;
 }
+
+size_t tdm_lines_plain(const char *bytes, size_t length)
+{
+    size_t at = 0;
+#ifdef __SSE2__
+    const __m128i low = _mm_set1_epi8(0x1f);
+    const __m128i high = _mm_set1_epi8(0x7f);
+    for (; length - at >= 16; at += 16) {
+        /* signed: a byte over 127 is below all */
+        __m128i here = _mm_loadu_si128((const __m128i *)(const void *)(bytes + at));
+        __m128i plain = _mm_and_si128(_mm_cmpgt_epi8(here, low), _mm_cmplt_epi8(here, high));
+        if (_mm_movemask_epi8(plain) != 0xffff) {
+            break;
+        }
+    }
+#endif
+    while (at < length && bytes[at] >= 0x20 && bytes[at] < 0x7f) {
+        at++;
+    }
+    return at;
+}
+
+size_t tdm_lines_ascii(const char *bytes, size_t length)
+{
+    size_t at = 0;
+#ifdef __SSE2__
+    for (; length - at >= 16; at += 16) {
+        __m128i here = _mm_loadu_si128((const __m128i *)(const void *)(bytes + at));
+        if (_mm_movemask_epi8(here) != 0) {
+            break;
+        }
+    }
+#endif
+    while (at < length && (unsigned char)bytes[at] < 0x80) {
+        at++;
+    }
+    return at;
+}

@@ -1,6 +1,8 @@
 /* str.c: see str.h. */
 #include "util/str.h"
 
+#include "util/lines.h"
+
 #include <string.h>
 
 int tdm_is_digit(char c)
@@ -55,7 +57,7 @@ int tdm_equal_nocase(const char *a, const char *b)
 
 size_t tdm_find_control(const char *text, size_t length)
 {
-    size_t i = 0;
+    size_t i = tdm_lines_plain(text, length);
     while (i < length && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f) {
         i++;
     }
@@ -64,10 +66,5 @@ size_t tdm_find_control(const char *text, size_t length)
 
 int tdm_has_8bit(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] > 127) {
-            return 1;
-        }
-    }
-    return 0;
+    return tdm_lines_ascii(text, length) < length;
 }

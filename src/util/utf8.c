@@ -1,6 +1,8 @@
 /* utf8.c: see utf8.h. */
 #include "util/utf8.h"
 
+#include "util/lines.h"
+
 /* The range the second byte must lie in, given the first (RFC 3629 section 4). */
 static void utf8_second_range(unsigned char first, unsigned char *low, unsigned char *high)
 {
@@ -51,7 +53,7 @@ size_t tdm_utf8_sequence(const char *text, size_t left)
 size_t tdm_utf8_find_invalid(const char *text, size_t length)
 {
     size_t i = 0;
-    while (i < length) {
+    while ((i += tdm_lines_ascii(text + i, length - i)) < length) {
         size_t step = tdm_utf8_sequence(text + i, length - i);
         if (step == 0) {
             return i;

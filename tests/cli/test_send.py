@@ -495,7 +495,8 @@ def test_help_all_has_a_line_for_each_option():
 
 
 @pytest.mark.parametrize("words", [("--help",), ("send", "--help"), ("render", "--help"),
-                                   ("serve", "--help"), ("providers", "--help")])
+                                   ("serve", "--help"), ("providers", "--help"),
+                                   ("replay", "--help")])
 def test_help_fits_a_screen(words):
     done = tidymail(*words)
     assert done.status == 0 and done.err == ""

@@ -3,6 +3,7 @@ log; and the programs that send through it."""
 
 import email
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -179,6 +180,23 @@ def test_sender_of_the_envelope(place, words, settings, head, expected):
     done = place.run(*words, "bob@example.org", stdin=head + b"\nHello\n")
     assert (done.status, done.err) == (0, "")
     assert sender(place) == expected
+
+
+def test_sender_made_of_user_and_host(place):
+    """Where nothing names one: the user, and /etc/mailname or the host."""
+    place.config(**{"from": ""})
+    try:
+        with open("/etc/mailname", encoding="ascii") as file:
+            host = file.readline().strip()
+    except OSError:
+        host = ""
+    host = host or os.uname().nodename
+    done = place.run("bob@example.org", stdin=b"Subject: x\n\nHello\n")
+    assert (done.status, done.err) == (0, "")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert sender(place) == f"{user}@{host}"
+    message, = place.server.messages()
+    assert field(message, "From") == f"{user}@{host}"
 
 
 def test_cron(place):

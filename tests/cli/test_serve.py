@@ -169,7 +169,8 @@ def run(*words):
     (("--implicit-tls", "--no-tls"), 64, "cannot go together"),
     (("--script", "/nonexistent.scn"), 66, "cannot read /nonexistent.scn"),
     (("--store", "/nonexistent/dir"), 71, "cannot make the folder"),
-    (("--fault", "x"), 64, "--fault goes together with --api"),
+    (("--fault", "x"), 71, "fault rule: 'x' at offset 0: a rule is STAGE: ACTION"),
+    (("--seed", "x"), 64, "--seed takes a whole number"),
 ])
 def test_what_it_refuses(words, status, message):
     code, out, err = run(*words)
