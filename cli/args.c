@@ -196,6 +196,9 @@ static void args_help_names(const struct cli_option *options)
 {
     int column = 0;
     for (const struct cli_option *option = options; option->name != NULL; option++) {
+        if ((option->flags & CLI_RARE) != 0) {
+            continue;
+        }
         if (column + (int)strlen(option->name) + 4 > ARGS_HELP_WIDTH) {
             printf("\n");
             column = 0;

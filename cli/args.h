@@ -13,7 +13,8 @@ enum cli_option_flag {
     CLI_MANY = 1,     /* may be given several times */
     CLI_OPTIONAL = 2, /* the value may be left out, and comes only with '=' */
     CLI_LAST = 4,     /* may be given again, so that a default can be overruled: the last counts */
-    CLI_OPERAND = 8   /* its value stands alone, without the name */
+    CLI_OPERAND = 8,  /* its value stands alone, without the name */
+    CLI_RARE = 16     /* named by --help=all only */
 };
 
 struct cli_option {

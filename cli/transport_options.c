@@ -37,12 +37,12 @@ const struct cli_option transport_option_names[] = {
     {"args", "WORDS", "more arguments for the program of sendmail:", CLI_LAST},
     {"eol", "VALUE", "crlf: line ends for the program of sendmail:", CLI_LAST},
     {"transcript", "VALUE", "yes: keep it for a sent message too", CLI_LAST},
-    {"connections", "N", "connections at once, for many messages", CLI_LAST},
-    {"per-connection", "N", "messages over one connection", CLI_LAST},
-    {"window", "N", "with chunking: messages sent without an answer", CLI_LAST},
-    {"rate", "N[/s|/m|/h]", "messages in a second, minute or hour at most", CLI_LAST},
-    {"idle-timeout", "SECONDS", "a connection without work is closed", CLI_LAST},
-    {"connection-age", "SECONDS", "an older connection gets no more messages", CLI_LAST},
+    {"connections", "N", "connections at once, for many messages", CLI_LAST | CLI_RARE},
+    {"per-connection", "N", "messages over one connection", CLI_LAST | CLI_RARE},
+    {"window", "N", "with chunking: messages sent without an answer", CLI_LAST | CLI_RARE},
+    {"rate", "N[/s|/m|/h]", "messages in a second, minute or hour at most", CLI_LAST | CLI_RARE},
+    {"idle-timeout", "SECONDS", "a connection without work is closed", CLI_LAST | CLI_RARE},
+    {"connection-age", "SECONDS", "an older connection gets no more messages", CLI_LAST | CLI_RARE},
     {NULL, NULL, NULL, 0},
 };
 
