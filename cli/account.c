@@ -131,3 +131,35 @@ tidymail_transport *account_open(const struct cli_account *own,
     return own->account != NULL ? tidymail_account_open(own->account, options)
                                 : tidymail_transport_open(own->url, options);
 }
+
+const char *account_merge(const struct cli_account *where, tidymail_transport_options *transport,
+                          const char ***both, struct cli_failure *failure)
+{
+    const tidymail_error *error = tidymail_account_error(where->account);
+    const tidymail_transport_options *own = tidymail_account_options(where->account);
+    size_t front = own != NULL ? own->option_count : 0;
+    if (error != NULL) {
+        int kind = tidymail_error_kind(error);
+        failure_set(failure, exit_code_of(TIDYMAIL_FAILED, kind, TIDYMAIL_PHASE_PREPARE, 0), kind,
+                    "%s", tidymail_error_message(error));
+        return NULL;
+    }
+    *both = calloc(front + transport->option_count + 1, sizeof(**both));
+    if (*both == NULL) {
+        failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
+        return NULL;
+    }
+    for (size_t i = 0; i < front; i++) {
+        (*both)[i] = own->options[i];
+    }
+    for (size_t i = 0; i < transport->option_count; i++) {
+        (*both)[front + i] = transport->options[i];
+    }
+    if (own != NULL && transport->user == NULL && own->user != NULL) {
+        transport->user = own->user;
+        transport->password = transport->password != NULL ? transport->password : own->password;
+    }
+    transport->options = *both;
+    transport->option_count += front;
+    return where->account != NULL ? tidymail_account_url(where->account) : where->url;
+}

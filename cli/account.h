@@ -30,6 +30,11 @@ const char *account_from(const struct cli_account *own);
 /* A setting of the account, NULL where there is none. */
 const char *account_setting(const struct cli_account *own, const char *keyword);
 int account_setting_is(const struct cli_account *own, const char *keyword, const char *value);
+/* For what takes a URL and options: the URL, and in `transport` the account's own options in front of those
+ * of the command line, which beat them. `*both` holds them, to be freed in every case. NULL with the
+ * failure, or where there is neither URL nor account. */
+const char *account_merge(const struct cli_account *own, tidymail_transport_options *transport,
+                          const char ***both, struct cli_failure *failure);
 tidymail_transport *account_open(const struct cli_account *own,
                                  const tidymail_transport_options *options);
 

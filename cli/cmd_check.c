@@ -225,47 +225,17 @@ static int check_walk(const struct cli_args *args, const char *url,
     return status;
 }
 
-/* The account's own options in front of those of the command line, which beat them. To be freed. */
-static const char **check_add_account(const struct cli_account *where,
-                                      tidymail_transport_options *transport)
-{
-    const tidymail_transport_options *own = tidymail_account_options(where->account);
-    size_t front = own != NULL ? own->option_count : 0;
-    const char **both = calloc(front + transport->option_count + 1, sizeof(*both));
-    for (size_t i = 0; both != NULL && i < front; i++) {
-        both[i] = own->options[i];
-    }
-    for (size_t i = 0; both != NULL && i < transport->option_count; i++) {
-        both[front + i] = transport->options[i];
-    }
-    if (own != NULL && transport->user == NULL && own->user != NULL) {
-        transport->user = own->user;
-        transport->password = transport->password != NULL ? transport->password : own->password;
-    }
-    transport->options = both;
-    transport->option_count += front;
-    return both;
-}
-
 static int check_account(const struct cli_args *args, const struct cli_account *where,
                          tidymail_check_options *options, tidymail_transport_options *transport,
                          struct cli_watch *watch, struct cli_failure *failure)
 {
-    const tidymail_error *error = tidymail_account_error(where->account);
-    const char *url = where->account != NULL ? tidymail_account_url(where->account) : where->url;
+    const char **both = NULL;
+    const char *url = account_merge(where, transport, &both, failure);
     int status = 0;
-    if (error != NULL) {
-        int kind = tidymail_error_kind(error);
-        return failure_set(failure, exit_code_of(TIDYMAIL_FAILED, kind, TIDYMAIL_PHASE_PREPARE, 0),
-                           kind, "%s", tidymail_error_message(error));
-    }
-    const char **both = check_add_account(where, transport);
     options->from =
         options->from == NULL && options->to_count > 0 ? account_from(where) : options->from;
     options->transport = transport;
-    if (both == NULL) {
-        failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
-    } else {
+    if (failure->status == 0) {
         status = check_walk(args, url, options, watch, failure);
     }
     free(both);

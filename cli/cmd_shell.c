@@ -7,6 +7,7 @@
 
 #include <tidymail/tidymail.h>
 
+#include "account.h"
 #include "commands.h"
 #include "exit_code.h"
 #include "shell.h"
@@ -14,7 +15,7 @@
 
 static const struct cli_option shell_options[] = {
     {"target", "URL", "where to connect", CLI_OPERAND},
-    {"url", "URL", "the same by name; else the environment's TIDYMAIL_URL", 0},
+    {"url", "URL", "the same by name; else --account, TIDYMAIL_URL, the default account", 0},
     {"user", "U", "for .auth, instead of the URL's user and password", 0},
     {"password", "P", "its password (others on this machine can see it)", 0},
     {"ehlo", NULL, "say EHLO first", 0},
@@ -27,6 +28,7 @@ static const struct cli_option shell_options[] = {
 
 static const struct cli_option_group shell_groups[] = {
     {"Options", shell_options, 0},
+    {"Accounts", account_options, 0},
     {"Options of the URL, as --NAME VALUE; they beat the URL's (--help=all)",
      transport_option_names, 1},
     {NULL, NULL, 0},
@@ -94,21 +96,23 @@ static int shell_start(const struct cli_args *args, const char *url,
 static int shell_run(const struct cli_args *args, struct cli_failure *failure)
 {
     tidymail_transport_options transport = TIDYMAIL_TRANSPORT_OPTIONS_INIT;
-    const char *url = args_get(args, "target");
+    struct cli_account where = {NULL, NULL, NULL};
+    const char **both = NULL;
     int status = 0;
-    url = url != NULL ? url : args_get(args, "url");
-    url = url != NULL ? url : getenv("TIDYMAIL_URL");
-    if (url == NULL || url[0] == '\0') {
-        failure_usage(failure, "no URL: none is given, and TIDYMAIL_URL is not set");
-        failure_hint(failure, "such as tidymail shell smtp://user:password@mail.example.org");
+    if (account_choose(&where, args, args_get(args, "target"), NULL, failure) != 0) {
+        account_release(&where);
         return failure->status;
     }
     transport.user = args_get(args, "user");
     transport.password = args_get(args, "password");
     if (transport_options_collect(args, &transport, failure) == 0) {
-        status = shell_start(args, url, &transport, failure);
+        tidymail_transport_options merged = transport;
+        const char *url = account_merge(&where, &merged, &both, failure);
+        status = failure->status == 0 ? shell_start(args, url, &merged, failure) : 0;
     }
+    free(both);
     transport_options_free(&transport);
+    account_release(&where);
     return failure->status != 0 ? failure->status : status;
 }
 

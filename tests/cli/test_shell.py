@@ -314,3 +314,17 @@ def test_a_terminal_need_not_wait(scenario, terminal):
     at.wait("smtp> half")
     at.type("C-u", "C-d")
     at.wait("ended 0")
+
+
+def test_an_account_of_the_configuration(serve, tmp_path):
+    server = serve("--user", "ann", "--password", "s3cret-word", "--require-auth")
+    port = server.url.rpartition(":")[2].partition("?")[0]
+    ca = server.url.partition("ca=")[2]
+    config = tmp_path / "config"
+    config.write_text(f"account work\nhost 127.0.0.1\nport {port}\ntls on\ntls_trust_file {ca}\n"
+                      "auth on\nuser ann\npassword s3cret-word\n")
+    config.chmod(0o600)
+    done = tidymail("shell", "--config", str(config), "--account", "work", "--starttls", "--login",
+                    stdin=b"NOOP\n")
+    assert done.status == 0, done.out + done.err
+    assert "235" in done.out and "s3cret-word" not in done.out + done.err
