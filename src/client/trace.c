@@ -142,7 +142,7 @@ static int64_t trace_now(const struct tdm_transcript *transcript)
 static void transcript_tell(struct tdm_transcript *transcript, int mark, int phase, int encrypted,
                             const char *text, size_t length)
 {
-    if (transcript->trace == NULL || mark == TIDYMAIL_SMTP_MARK_STATE) {
+    if (transcript->trace == NULL) {
         return;
     }
     tidymail_trace_event event = {trace_now(transcript), mark, phase, encrypted, text, length};
@@ -164,8 +164,9 @@ static void trace_keep(struct tdm_transcript *transcript, int level, int phase, 
     if (tdm_buf_reserve(records, sizeof(record) + record.length) != 0) {
         tdm_buf_reset(records); /* out of memory: half a line says less than none */
     } else {
-        tdm_buf_add(records, &record, sizeof(record));
-        tdm_buf_add(records, text, record.length);
+        memcpy(records->data + records->length, &record, sizeof(record));
+        memcpy(records->data + records->length + sizeof(record), text, record.length);
+        records->length += sizeof(record) + record.length;
     }
     trace_tell(transcript, level, &record, text);
 }
@@ -174,6 +175,9 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
                          size_t length)
 {
     struct tdm_transcript *transcript = context;
+    if (mark == TIDYMAIL_SMTP_MARK_STATE) {
+        return; /* states of the engine are not part of a transcript */
+    }
     transcript_tell(transcript, mark, phase, encrypted, text, length);
     switch (mark) {
     case TIDYMAIL_SMTP_MARK_SENT:
@@ -188,7 +192,7 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
         trace_keep(transcript, TIDYMAIL_LOG_INFO, phase, TRACE_NOTE, text, length);
         break;
     default:
-        break; /* states of the engine are not part of a transcript */
+        break;
     }
 }
 

@@ -158,6 +158,7 @@ enum tdm_tls_result tdm_tls_handshake(struct tdm_tls *tls, struct tidymail_error
         return result;
     }
     tls->broken = 1;
+    tdm_tls_forget_sessions(tls->context); /* it may have been refused for the one we offered */
     tdm_tls_read_first(&tls->socket);
     tdm_tls_explain(tls, error);
     return TDM_TLS_FAILED;
