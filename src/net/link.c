@@ -213,6 +213,7 @@ static enum link_io link_write_plain(struct tdm_link *link, const void *bytes, s
 {
     ssize_t sent = send(link->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
+        link_look_at_clock(link); /* the message's source may have taken long */
         tidymail_smtp_consume(link->smtp, (size_t)sent, link->now);
         return LINK_DATA;
     }
@@ -238,12 +239,12 @@ static enum link_io link_write(struct tdm_link *link)
     if (!tidymail_smtp_output(link->smtp, &bytes, &length)) {
         return LINK_WAIT;
     }
-    link_look_at_clock(link); /* the message's source may have taken long */
     if (link->tls == NULL) {
         return link_write_plain(link, bytes, length);
     }
     switch (tdm_tls_write(link->tls, bytes, length, &written)) {
     case TDM_TLS_DONE:
+        link_look_at_clock(link);
         tidymail_smtp_consume(link->smtp, written, link->now);
         return LINK_DATA;
     case TDM_TLS_WANT_READ:
@@ -402,6 +403,7 @@ static void link_arm(struct tdm_link *link, int more_to_write)
     int64_t deadline = tidymail_smtp_deadline(link->smtp);
     /* deadlines move on with every reply: a timer that expires early costs less than one set anew */
     if (deadline >= 0 && (link->armed < 0 || deadline < link->armed)) {
+        link_look_at_clock(link);
         int64_t left = deadline - link->now;
         tdm_timer_set(link->timer, left > 1 ? left : 1);
         link->armed = deadline;
@@ -441,6 +443,9 @@ static void link_settle(struct tdm_link *link, int can_read)
         if (round == SETTLE_ROUNDS) {
             more = 1;
             break;
+        }
+        if (round > 0) {
+            link_look_at_clock(link);
         }
         tidymail_smtp_tick(link->smtp, link->now); /* no stream of bytes holds a deadline up */
         enum link_io got = LINK_WAIT;
