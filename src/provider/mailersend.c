@@ -374,7 +374,8 @@ const struct tdm_provider tdm_provider_mailersend = {
     .capabilities = {.name = "MailerSend",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_HEADERS |
                             TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS | TDM_CAN_INLINE |
-                            TDM_CAN_TAGS | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE,
+                            TDM_CAN_INLINE_NAMES | TDM_CAN_TAGS | TDM_CAN_TRACKING |
+                            TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE,
                      .max_recipients = MAILERSEND_TO_MAX + MAILERSEND_CC_MAX + MAILERSEND_BCC_MAX,
                      .max_reply_to = 1,
                      .max_tags = 5},

@@ -205,6 +205,10 @@ static const struct tdm_answer_row mailjet_rows[] = {
     {401, NULL, "suspended|blocked", TDM_MEANS_ACCOUNT, NULL},
     {401, NULL, NULL, TDM_MEANS_CREDENTIALS,
      "check both keys in the URL (mailjet://KEY:SECRET@): the API key and the secret key"},
+    /* no words for it are documented */
+    {429, NULL, "sending limit|quota|daily limit|monthly limit|sending credits",
+     TDM_MEANS_QUOTA_PERIOD, NULL},
+    {402, NULL, NULL, TDM_MEANS_QUOTA, NULL},
     {0, "send-0008", NULL, TDM_MEANS_SENDER, NULL},
     {0, "send-0011", NULL, TDM_MEANS_DATA, "leave out the header field that it names"},
     {0, "send-0015", NULL, TDM_MEANS_DATA, "send to fewer recipients at once: 50 in each list"},
@@ -307,8 +311,9 @@ const struct tdm_provider tdm_provider_mailjet = {
     .capabilities = {.name = "Mailjet",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA |
-                            TDM_CAN_TRACKING | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_SMTPUTF8 |
+                            TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_TEMPLATE |
+                            TDM_CAN_SANDBOX,
                      .max_recipients = 3 * MAILJET_LIST_MAX,
                      .max_reply_to = 1,
                      .max_tags = 1},

@@ -508,8 +508,8 @@ const struct tdm_provider tdm_provider_ses = {
     .capabilities = {.name = "Amazon SES",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
-                            TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TEMPLATE,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_CALENDAR | TDM_CAN_RAW |
+                            TDM_CAN_ENVELOPE | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TEMPLATE,
                      .max_recipients = 50,
                      .max_size = 54 * 1024 * 1024}, /* 40 MB of MIME in base64 */
     .options = ses_options,

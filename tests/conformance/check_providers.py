@@ -28,8 +28,9 @@ SERVICES = {
     "mailersend": ("mailersend", "test_api_token", "", "", "x-message-id"),
 }
 # Where tidymail says the same in another way, or more, this makes it say what anymail does.
-AS_ANYMAIL = {"brevo": ("html-from-text", "no"), "sparkpost": ("perform-substitutions", "yes"),
-              "resend": ("tags-in-header", "yes")}
+AS_ANYMAIL = {"brevo": {"html-from-text": "no"}, "resend": {"tags-in-header": "yes"},
+              "sparkpost": {"perform-substitutions": "yes", "inline-names": "no"},
+              "mailgun": {"inline-names": "no"}, "mandrill": {"inline-names": "no"}}
 OTHERS = ("mailtrap", "postal", "scaleway", "unisender-go")
 # Members of esp_extra that are anymail's own, or a request of another kind.
 NOT_EXTRA = {"api_token", "batch_send_mode", "use_dynamic_template", "merge_field_format",
@@ -123,7 +124,8 @@ def service_calls(scheme, message):
     if NOT_EXTRA & (set(extra) | set(extra.get("message", {}))):
         raise OutOfScope("extra-of-anymail")
     if scheme in AS_ANYMAIL and message.get("template_id") is None:
-        yield from ("option", scheme, *AS_ANYMAIL[scheme])
+        for name, value in AS_ANYMAIL[scheme].items():
+            yield from ("option", scheme, name, value)
     if extra:
         yield from ("option", scheme, "extra", json.dumps(extra))
 

@@ -180,6 +180,8 @@ static const struct provider_answer_case answers[] = {
      "8ffc-40f1583ad7bc\",\"ErrorCode\":\"mj-0011\",\"StatusCode\":400,\"ErrorMessage\":\"payload "
      "too big\",\"ErrorRelatedTo\":[\"HTMLPart\",\"TextPart\"]}]}]}",
      "fff", TIDYMAIL_KIND_PERMANENT, 0, -1, "mj-0011", "without attachments", NULL, NULL},
+    {429, NULL, "{\"ErrorMessage\":\"You have reached your daily limit\"}", "fff",
+     TIDYMAIL_KIND_TEMPORARY, 1, -1, "", "next period", NULL, NULL},
     {429, NULL, "Rate limit exceeded", "fff", TIDYMAIL_KIND_TEMPORARY, 1, -1, "", "slower", NULL,
      "Rate limit exceeded"},
     {429, "Retry-After: 7\n", "{\"ErrorMessage\":\"Too many requests\"}", "fff",
