@@ -60,6 +60,17 @@ int tdm_build_check_count(const struct tdm_provider_job *job, const char *what, 
                           job->provider->capabilities.name, max);
 }
 
+int tdm_build_check_length(const struct tdm_provider_job *job, const char *what, const char *text,
+                           size_t max, struct tidymail_error *error)
+{
+    if (strlen(text) <= max) {
+        return TIDYMAIL_OK;
+    }
+    return tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                          "%s: %z bytes are more than %s takes (%z)", what, strlen(text),
+                          job->provider->capabilities.name, max);
+}
+
 int tdm_build_template_number(const struct tdm_provider_job *job, int64_t *number,
                               struct tidymail_error *error)
 {

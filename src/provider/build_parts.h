@@ -19,6 +19,9 @@ int tdm_build_check_send_at(const struct tdm_provider_job *job, int64_t max_s, c
 /* Refuses more of `what` ("cc") than the service takes. */
 int tdm_build_check_count(const struct tdm_provider_job *job, const char *what, size_t count,
                           size_t max, struct tidymail_error *error);
+/* Refuses a text of more bytes than the service takes. */
+int tdm_build_check_length(const struct tdm_provider_job *job, const char *what, const char *text,
+                           size_t max, struct tidymail_error *error);
 /* The template where it is to be a number. */
 int tdm_build_template_number(const struct tdm_provider_job *job, int64_t *number,
                               struct tidymail_error *error);

@@ -14,6 +14,7 @@
 
 #define MAILJET_LIST_MAX 50
 #define MAILJET_SUBJECT_MAX 255
+#define MAILJET_URL_TAGS_MAX 256
 #define MAILJET_FILES_MAX (INT64_C(15) * 1024 * 1024) /* in base64 */
 
 static const struct tdm_service_option mailjet_options[] = {
@@ -166,6 +167,10 @@ static int mailjet_build(const struct tdm_provider_job *job, struct tdm_http_req
     const char *origin = tdm_build_origin(job, origins, error);
     if (origin == NULL) {
         return error->kind;
+    }
+    const char *url_tags = tdm_provider_option(job, "url-tags");
+    if (url_tags != NULL) {
+        tdm_build_check_length(job, "option url-tags", url_tags, MAILJET_URL_TAGS_MAX, error);
     }
     if (tdm_build_characters(mail->subject) > MAILJET_SUBJECT_MAX) {
         return tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,

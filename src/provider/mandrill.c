@@ -329,9 +329,11 @@ static void mandrill_add_metadata(struct tdm_buf *out, const struct tdm_provider
     for (size_t i = 0; i < metadata->count; i++) {
         struct tdm_buf line;
         tdm_buf_init(&line, job->allocator, TDM_HEADER_TEXT_MAX);
-        json_t *pair = json_pack("{s:s}", metadata->items[i].name, metadata->items[i].value);
-        line.failed |= pair == NULL || json_dump_callback(pair, mandrill_take, &line,
-                                                          JSON_COMPACT | JSON_ENSURE_ASCII) != 0;
+        json_t *pair = json_object();
+        line.failed |=
+            json_object_set_new(pair, metadata->items[i].name,
+                                json_string(metadata->items[i].value)) != 0 ||
+            json_dump_callback(pair, mandrill_take, &line, JSON_COMPACT | JSON_ENSURE_ASCII) != 0;
         json_decref(pair);
         out->failed |= line.failed;
         if (!line.failed && line.length > 2) {

@@ -17,6 +17,7 @@
 #include "util/utf8.h"
 
 #define SPARKPOST_CAMPAIGN_MAX 64
+#define SPARKPOST_FILE_NAME_MAX 255
 #define SPARKPOST_DESCRIPTION_MAX 1024
 #define SPARKPOST_METADATA_MAX (10 * 1024)
 #define SPARKPOST_AHEAD_S (3 * 86400)
@@ -130,15 +131,18 @@ static void sparkpost_put_headers(struct tdm_json *json, const struct tdm_provid
     tdm_build_put_filled(json, content, "headers", headers);
 }
 
-static void sparkpost_put_files(struct tdm_json *json, const struct tdm_mail *mail, json_t *content)
+static void sparkpost_put_files(struct tdm_json *json, const struct tdm_provider_job *job,
+                                json_t *content, struct tidymail_error *error)
 {
+    const struct tdm_mail *mail = job->mail;
     json_t *lists[] = {tdm_json_array(json), tdm_json_array(json)};
     for (size_t i = 0; i < mail->file_count; i++) {
         const struct tdm_mail_file *file = &mail->files[i];
+        const char *name = file->is_inline && file->content_id != NULL ? file->content_id
+                                                                       : tdm_build_file_name(file);
         json_t *object = tdm_json_object(json);
-        tdm_json_put_text(json, object, "name",
-                          file->is_inline && file->content_id != NULL ? file->content_id
-                                                                      : tdm_build_file_name(file));
+        tdm_build_check_length(job, "file name", name, SPARKPOST_FILE_NAME_MAX, error);
+        tdm_json_put_text(json, object, "name", name);
         tdm_json_put_text(json, object, "type", file->type);
         tdm_json_put_base64(json, object, "data", file->bytes.data, file->bytes.length);
         tdm_json_append(json, lists[file->is_inline != 0], object);
@@ -180,7 +184,7 @@ static void sparkpost_put_content(struct tdm_json *json, const struct tdm_provid
     tdm_build_put_some(json, content, "html", mail->html);
     tdm_build_put_mailbox_list(json, job, content, "reply_to", mail->reply_to, 0);
     sparkpost_put_headers(json, job, content, error);
-    sparkpost_put_files(json, mail, content);
+    sparkpost_put_files(json, job, content, error);
 }
 
 static void sparkpost_put_mime(struct tdm_json *json, const struct tdm_provider_job *job,

@@ -95,6 +95,12 @@ static const struct provider_build_case builds[] = {
      "\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244"
      "\303\244\303\244\303\244",
      "!subject: longer than the 255 characters that Mailjet takes"},
+    {"+option "
+     "url-tags="
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+     "!option url-tags: 257 bytes are more than Mailjet takes (256)"},
 };
 
 static const struct provider_answer_case answers[] = {

@@ -117,6 +117,11 @@ static const struct provider_build_case builds[] = {
      "!option campaign-id: SparkPost takes 64 bytes"},
     {"+key 7d0", "!idempotency keys: SparkPost does not take this"},
     {"+option campain-id=x", "!SparkPost has no option \"campain-id\", did you mean campaign-id?"},
+    {"+attach "
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk t/t x",
+     "!file name: 257 bytes are more than SparkPost takes (255)"},
 };
 
 #define ERROR(message) "{\"errors\":[{\"message\":\"" message "\"}]}"
