@@ -10,7 +10,7 @@ import time
 CASES = [("tidymail prov\t", "tidymail providers "),
          ("tidymail send --subj\t", "tidymail send --subject"),
          ("tidymail send --track-opens y\t", "tidymail send --track-opens yes "),
-         ("tidymail bulk --conne\t", "tidymail bulk --connection"),  # two begin so
+         ("tidymail bulk --connections 4 --connection-\t", "tidymail bulk --connections 4 --connection-age"),
          ("tidymail bulk --per-c\t", "tidymail bulk --per-connection"),
          ("tidymail check --idl\t", "tidymail check --idle-timeout"),
          ("tidymail check --tls st\t", "tidymail check --tls starttls"),
