@@ -99,7 +99,7 @@ def test_recipients(place, words, head, expected):
     assert (done.status, done.out, done.err) == (0, "", "")
     assert recipients(place) == expected
     message, = place.server.messages()
-    assert b"eve@" not in message and b"bcc" not in message.lower()
+    assert b"eve@" not in message and b"\nbcc:" not in b"\n" + message.lower()
 
 
 @pytest.mark.parametrize("words, stdin, body", [
