@@ -210,7 +210,7 @@ int main(int argc, char **argv)
     peer_open(&peer);
     peer.ready = peer.build || peer.attach != NULL ? NULL : peer_ready(&peer);
     while (peer.ended < peer.n) {
-        while (peer.begun < peer.n && peer.begun - peer.ended < IN_QUEUE) {
+        while (peer.begun < peer.n && peer.begun - peer.ended < IN_QUEUE + 2 * peer.conns) {
             peer_submit(&peer);
         }
         tidymail_run(peer.transport, -1);

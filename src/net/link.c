@@ -15,7 +15,6 @@
 #include "net/connect.h"
 
 #define READ_SIZE 16384  /* a whole TLS record (RFC 8446 5.1), so that OpenSSL keeps nothing back */
-int blocks;              /* reads without MSG_DONTWAIT wait, for WAIT_MS at most */
 #define SETTLE_ROUNDS 32 /* then the loop looks whether the server said something */
 #define WAIT_MS 250      /* tdm_link_wait: how long a read waits */
 #define LAST_READS 64    /* after a broken write: what the server still said */
