@@ -27,12 +27,13 @@ int tdm_build_template_number(const struct tdm_provider_job *job, int64_t *numbe
                               struct tidymail_error *error);
 /* The name of a file; of one that has none "attachment" with the ending of its type. */
 const char *tdm_build_file_name(const struct tdm_mail_file *file);
-/* 1 where an inline image has a name that is not its Content-ID, and the option inline-names does not
- * give it up. For services whose fields have one place for both: as MIME both arrive. */
-int tdm_build_names_images(const struct tdm_provider_job *job);
-/* What MIME has no place for beside such names, by its words: refused. */
-int tdm_build_refuse_names(const struct tdm_provider_job *job, const char *what,
-                           struct tidymail_error *error);
+/* What the fields of a service have no place for, while MIME has: names of inline images beside their
+ * Content-IDs (unless the option inline-names gives them up), groups of addresses, descriptions of
+ * files. TDM_FEATURE_COUNT: nothing. */
+enum tdm_feature tdm_build_lost_in_fields(const struct tdm_provider_job *job);
+/* Refuses that beside `what`, which MIME has no place for. */
+int tdm_build_refuse_beside(const struct tdm_provider_job *job, const char *what,
+                            struct tidymail_error *error);
 #define TDM_BUILD_INLINE_NAMES                                                                     \
     {                                                                                              \
         "inline-names", TDM_OPTION_BOOLEAN, NULL,                                                  \

@@ -215,7 +215,8 @@ const struct tdm_provider tdm_provider_gmail = {
     .capabilities = {.name = "Gmail",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_CALENDAR | TDM_CAN_RAW,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW,
                      .max_size = GMAIL_MAX},
     .options = gmail_options,
     .build = gmail_build,

@@ -82,7 +82,8 @@ static int mailgun_needs_mime(const struct tdm_provider_job *job)
     const struct tdm_mail *mail = job->mail;
     return mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
            mail->message->envelope_to.count > 0 || mailgun_is_empty(job) ||
-           (tdm_build_names_images(job) && mailgun_keeps_fields(job) == NULL);
+           (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT &&
+            mailgun_keeps_fields(job) == NULL);
 }
 
 static int mailgun_is_plain(const char *name)
@@ -382,8 +383,8 @@ static int mailgun_build(const struct tdm_provider_job *job, struct tdm_http_req
     if (is_mime) {
         mailgun_add_mime(&form, job, error);
     } else {
-        if (tdm_build_names_images(job)) {
-            tdm_build_refuse_names(job, mailgun_keeps_fields(job), error);
+        if (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT) {
+            tdm_build_refuse_beside(job, mailgun_keeps_fields(job), error);
         }
         mailgun_add_content(&form, job, error);
     }
@@ -484,10 +485,10 @@ const struct tdm_provider tdm_provider_mailgun = {
     .capabilities = {.name = "Mailgun",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_CALENDAR | TDM_CAN_RAW |
-                            TDM_CAN_ENVELOPE | TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA |
-                            TDM_CAN_TRACKING | TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE |
-                            TDM_CAN_SANDBOX,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
+                            TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING |
+                            TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
                      .max_recipients = 1000,
                      .max_size = 25 * 1024 * 1024,
                      .max_tags = 10},

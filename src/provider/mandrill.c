@@ -119,7 +119,8 @@ static int mandrill_needs_mime(const struct tdm_provider_job *job)
     const struct tdm_mail *mail = job->mail;
     if (mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
         mail->message->envelope_to.count > 0 ||
-        (tdm_build_names_images(job) && mandrill_keeps_fields(job) == NULL)) {
+        (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT &&
+         mandrill_keeps_fields(job) == NULL)) {
         return 1;
     }
     for (size_t i = 0; i < mail->file_count; i++) {
@@ -445,8 +446,8 @@ static int mandrill_build(const struct tdm_provider_job *job, struct tdm_http_re
         tdm_build_put_some(&json, message, "subject", mail->subject);
         tdm_build_put_some(&json, message, "text", mail->text);
         tdm_build_put_some(&json, message, "html", mail->html);
-        if (tdm_build_names_images(job)) {
-            tdm_build_refuse_names(job, mandrill_keeps_fields(job), error);
+        if (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT) {
+            tdm_build_refuse_beside(job, mandrill_keeps_fields(job), error);
         }
         mandrill_put_files(&json, mail, message);
         mandrill_put_return_path(&json, job, message, error);
@@ -570,9 +571,10 @@ const struct tdm_provider tdm_provider_mandrill = {
     .capabilities = {.name = "Mandrill",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_CALENDAR | TDM_CAN_RAW |
-                            TDM_CAN_ENVELOPE | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING |
-                            TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
+                            TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
+                            TDM_CAN_TEMPLATE,
                      .max_size = 25 * 1024 * 1024}, /* not in its documentation */
     .options = mandrill_options,
     .build = mandrill_build,

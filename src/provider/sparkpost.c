@@ -63,8 +63,8 @@ static int sparkpost_needs_mime(const struct tdm_provider_job *job)
                    mail->service->template_id == NULL;
     return mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
            mail->message->envelope_to.count > 0 || is_empty ||
-           (tdm_build_names_images(job) && mail->service->template_id == NULL &&
-            tdm_provider_option(job, "amp-html") == NULL);
+           (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT &&
+            mail->service->template_id == NULL && tdm_provider_option(job, "amp-html") == NULL);
 }
 
 /* One recipient; `header_to` NULL where the message says itself what stands in To. An address that is
@@ -175,8 +175,8 @@ static void sparkpost_put_content(struct tdm_json *json, const struct tdm_provid
                                   json_t *content, struct tidymail_error *error)
 {
     const struct tdm_mail *mail = job->mail;
-    if (tdm_build_names_images(job)) {
-        tdm_build_refuse_names(job, "the option amp-html", error);
+    if (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT) {
+        tdm_build_refuse_beside(job, "the option amp-html", error);
     }
     tdm_json_put(json, content, "from", tdm_build_mailbox_text(json, job, mail->from, 0));
     tdm_json_put_text(json, content, "subject", mail->subject);
@@ -519,10 +519,10 @@ const struct tdm_provider tdm_provider_sparkpost = {
     .capabilities = {.name = "SparkPost",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_CALENDAR | TDM_CAN_RAW |
-                            TDM_CAN_ENVELOPE | TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA |
-                            TDM_CAN_TRACKING | TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE |
-                            TDM_CAN_SANDBOX,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
+                            TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING |
+                            TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
                      .max_size = 20 * 1024 * 1024,
                      .max_tags = 10},
     .options = sparkpost_options,

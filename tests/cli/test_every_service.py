@@ -235,7 +235,7 @@ def test_a_failure_is_named(service, fault, kind, retryable, status, api):
     assert done.json["outcome"] == "failed"
     assert done.status == status
     if fault == "rate-limit" and service in WAITS:
-        assert error["retry_after"] is not None and error["retry_after"] >= 0
+        assert error["retry_after"] is not None and 0 < error["retry_after"] <= 3600, error
     assert KEY not in done.out + done.err
     assert server.messages() == []
 
@@ -312,3 +312,47 @@ def test_an_empty_answer_is_no_success_where_a_body_belongs(service, api):
         assert done.json["outcome"] == "sent"
     else:
         assert done.json["outcome"] == "unknown" and done.json["error"]["kind"] == "protocol"
+
+
+TEAM = "Team Köln: ann@example.org, Bob <bob@example.net>;"
+GROUPED = ["--from", "a@example.com", "--to", TEAM, "--subject", "x", "--html", "x", "--text", "x"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_group_of_addresses_is_shown_or_refused(service, api):
+    row = capabilities()[service]
+    server = api()
+    url = server.service_url(service)
+    done = send(url, GROUPED)
+    if row["features"]["groups"]:
+        assert done.status == 0, done.out
+        (raw,) = server.messages()
+        (group,) = parsed(raw)["To"].groups
+        assert group.display_name == "Team Köln"
+        assert [str(a) for a in group.addresses] == ["ann@example.org", "Bob <bob@example.net>"]
+    else:
+        error = done.json["error"]
+        assert done.status == 65 and server.messages() == []
+        assert "groups of addresses" in error["message"] and "unsupported=drop" in error["hint"]
+        done = send(url + "&unsupported=drop", GROUPED)
+        assert done.status == 0 and any("groups" in note for note in done.json["notes"]), done.out
+        (raw,) = server.messages()
+        assert [a.addr_spec for a in parsed(raw)["To"].addresses] == [
+            "ann@example.org", "bob@example.net"]
+    assert {r["address"] for r in done.json["recipients"]} == {"ann@example.org", "bob@example.net"}
+
+
+@pytest.mark.parametrize("service", NAMED_BY_ID)
+def test_a_message_that_became_mime_is_redirected_like_others(service, api, files):
+    server = api()
+    url = server.service_url(service) + "&redirect=stage@example.org"
+    done = send(url, words_for(files))
+    assert done.status == 0, done.out
+    assert any("redirected to stage@example.org" in note for note in done.json["notes"])
+    (raw,) = server.messages()
+    message = parsed(raw)
+    assert "eve@example.org" in message["X-Redirected-For"]  # nothing tells that it was Bcc
+    assert message["X-Double-Tag"] == "welcome" and message["Bcc"] is None
+    assert b"X-MC-" not in raw
+    (logo,) = [p for p in message.walk() if p["Content-ID"] == "<logo@example.com>"]
+    assert logo.get_filename() == "logo.png"

@@ -139,7 +139,28 @@ def value_options(scheme, message, values):
         raise OutOfScope("values-without-template")
 
 
+def recipient_options(scheme, message):
+    """Values for each recipient, where the service makes many messages of one request."""
+    data = message["merge_data"]
+    shared = message.get("merge_global_data") or {}
+    specs = [email.utils.parseaddr(address)[1] for address in message["to"]]
+    if scheme == "mailgun":
+        if message.get("template_id") is not None or message.get("cc") or message.get("bcc"):
+            raise OutOfScope("one-message-for-all")
+        yield from ("option", scheme, "recipient-variables", json.dumps(
+            {spec: {**shared, **data.get(spec, {})} for spec in specs} if data or shared else {}))
+        return
+    yield from ("option", scheme, "merge-vars", json.dumps(
+        [{"rcpt": spec, "vars": [{"name": name, "content": value} for name, value in sorted(data[spec].items())]}
+         for spec in specs if spec in data]))
+    yield from ("option", scheme, "preserve-recipients", "no")
+    if shared and message.get("template_id") is None:
+        yield from value_options(scheme, message, shared)
+
+
 def service_calls(scheme, message):
+    if "merge_data" in message:
+        yield from recipient_options(scheme, message)
     for alternative in message.get("alternatives") or []:
         if alternative["mimetype"] == "text/x-amp-html":
             yield from ("option", scheme, "amp-html", alternative["content"])
@@ -155,7 +176,7 @@ def service_calls(scheme, message):
     values = message.get("merge_global_data")
     if message.get("template_id") is not None:
         yield from ("template", message["template_id"], json.dumps(values) if values else "")
-    elif values:
+    elif values and "merge_data" not in message:
         yield from value_options(scheme, message, values)
     if message.get("envelope_sender"):
         yield from ("envelope_from", message["envelope_sender"])
@@ -175,7 +196,8 @@ def calls(scheme, message):
     """A message of the suite as calls of setters."""
     if "$error" in message:
         raise OutOfScope("not-recorded")
-    if any(key in message for key in ("merge_data", "merge_metadata", "merge_headers")):
+    own = {key for key in ("merge_data", "merge_metadata", "merge_headers") if key in message}
+    if own and (own != {"merge_data"} or scheme not in ("mailgun", "mandrill")):
         raise OutOfScope("one-message-for-all")
     if len(email.utils.getaddresses([message["from"] or ""])) > 1:
         raise OutOfScope("one-author")

@@ -79,6 +79,9 @@ static const struct provider_build_case builds[] = {
      "!Mailgun does not take this with the option recipient-variables"},
     {"from s@d.org\nto a@x.org\nhtml h\ninline a.png image/png logo x\ntemplate t",
      "!Mailgun does not take this with a template"},
+    {"+described a.txt text/plain - Words\ntemplate t",
+     "!descriptions of files, and Content-IDs of those that are not inline: Mailgun does not take "
+     "this with a template"},
 };
 
 /* The value of name="..." in a part's head; it ends there. */

@@ -103,6 +103,7 @@ static const struct provider_build_case builds[] = {
     {"+send-at 1796000000", "!scheduled sending: Mandrill keeps a message one year at most"},
     {"+sandbox 1", "!a sandbox mode for one message: Mandrill does not take this"},
     {"+template t [1]", "!template values: not a JSON object"},
+    {"+described a.txt text/plain c1 -\noption merge=no", "!does not take this with merge"},
 };
 
 static const struct provider_answer_case answers[] = {

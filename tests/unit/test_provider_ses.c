@@ -88,6 +88,13 @@ static const struct provider_build_case builds[] = {
     {"+sandbox 1", "!a sandbox mode for one message: Amazon SES does not take this"},
     {"+to \xc3\xa4@x.org", "!addresses in UTF-8: Amazon SES does not take this"},
     {"+option tenent=x", "!Amazon SES has no option \"tenent\", did you mean tenant?"},
+    {"+described a.txt text/plain c1 Two words",
+     "{\"FromEmailAddress\":\"s@d.org\"," TO
+     ",\"Content\":{\"Simple\":{\"Subject\":" DATA("Hi") ",\"Body\":{\"Text\":" DATA(
+         "t") "},\"Attachments\":[{\"RawContent\":\"aGk=\",\"FileName\":\"a.txt\","
+              "\"ContentType\":\"text/plain; charset=us-ascii\",\"ContentDisposition\":"
+              "\"ATTACHMENT\",\"ContentId\":\"c1\",\"ContentDescription\":\"Two words\","
+              "\"ContentTransferEncoding\":\"BASE64\"}]}}}"},
 };
 
 /* What Content.Simple has no place for. */

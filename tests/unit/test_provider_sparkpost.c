@@ -122,6 +122,8 @@ static const struct provider_build_case builds[] = {
      "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
      "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk t/t x",
      "!file name: 257 bytes are more than SparkPost takes (255)"},
+    {"+cc Team: b@x.org;\noption amp-html=x",
+     "!groups of addresses: SparkPost does not take this with the option amp-html"},
 };
 
 #define ERROR(message) "{\"errors\":[{\"message\":\"" message "\"}]}"
