@@ -3,6 +3,7 @@ Exit status, what reaches the server and the log line are held against each othe
 on purpose the row says so."""
 
 import email
+import json
 import re
 import shutil
 import subprocess
@@ -170,3 +171,42 @@ def test_what_is_refused_is_said_with_its_line(tmp_path, line, words):
     done = tidymail("sendmail", "-C", str(path), "-t", stdin=MAIL)
     assert done.status == 78 and done.out == ""
     assert words in done.err and ", line 3: " in done.err and done.err.startswith("tidymail sendmail: ")
+
+
+def test_fingerprint(both):
+    """That of the server's certificate is enough, with nothing else trusted; another is refused."""
+    checked = tidymail("check", "--config", str(both.config(DEFAULT)), "--json")
+    digits = json.loads(checked.out)["certificate"]["sha256"].upper()
+    colons = ":".join(digits[i:i + 2] for i in range(0, 64, 2))
+    other = colons[:-2] + ("00" if colons[-2:] != "00" else "01")
+    for fingerprint, status in ((colons, 0), (other, None)):
+        path = both.config(DEFAULT, tls_trust_file="", tls_fingerprint=fingerprint)
+        theirs, ours = (both.run(program, path, ("-t",), MAIL) for program in ("msmtp", "tidymail"))
+        assert (theirs[0] == 0) == (ours[0] == 0) == (status == 0), (theirs, ours)
+        assert len(theirs[3]) == len(ours[3]) == (status == 0)
+    assert ours[0] == 77
+
+
+def test_aliases(both):
+    aliases = both.folder / "aliases"
+    aliases.write_text("# who\nroot: ann@example.org, ops\nops: bob@example.org,cy@example.org\n"
+                       "default: rest@example.org\n")
+    path = both.config(DEFAULT, aliases=aliases)
+    for words, mail in ((("root",), MAIL), (("nobody",), MAIL), (("-t",), b"To: root\nCc: dan@example.org\n\nHi\n")):
+        theirs, ours = (both.run(program, path, words, mail) for program in ("msmtp", "tidymail"))
+        assert theirs[0] == ours[0] == 0, (theirs, ours)
+        wanted, got = (set(pairs(done[2][0])["recipients"].split(",")) for done in (theirs, ours))
+        assert got == wanted
+
+
+def test_tls_at_once(tmp_path, serve):
+    """`tls_starttls off`: the usual port is 465, and nothing is said in clear before."""
+    if MSMTP is None:
+        pytest.skip("msmtp is not installed")
+    both = Both(tmp_path, serve("--implicit-tls", "--user", "ann", "--password", SECRET, store=True))
+    path = both.config(DEFAULT, tls_starttls="off")
+    theirs, ours = (both.run(program, path, ("-t",), MAIL) for program in ("msmtp", "tidymail"))
+    assert theirs[0] == ours[0] == 0, (theirs, ours)
+    assert len(theirs[3]) == len(ours[3]) == 1
+    wrong = both.config(DEFAULT)
+    assert both.run("tidymail", wrong, ("-t",), MAIL)[0] != 0
