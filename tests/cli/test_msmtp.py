@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from email import policy
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -210,3 +211,21 @@ def test_tls_at_once(tmp_path, serve):
     assert len(theirs[3]) == len(ours[3]) == 1
     wrong = both.config(DEFAULT)
     assert both.run("tidymail", wrong, ("-t",), MAIL)[0] != 0
+
+
+def test_every_keyword_of_msmtp_is_known(tmp_path):
+    """All words of the program itself that it takes as a keyword, undocumented ones too."""
+    if MSMTP is None:
+        pytest.skip("msmtp is not installed")
+    path, known = tmp_path / "msmtprc", []
+    words = {word.decode() for word in re.findall(rb"[a-z][a-z_]{2,30}(?=\0)", Path(MSMTP).read_bytes())}
+    for word in sorted(words | {"from", "host", "port", "auth", "tls", "user", "eval"}):
+        path.write_text(f"account default\nhost h\n{word} on\n")
+        done = subprocess.run([MSMTP, "-C", str(path), "-P", "x@example.org"], input=b"", capture_output=True,
+                              timeout=TIMEOUT, check=False, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
+        if b"unknown command" not in done.stderr:
+            known.append(word)
+    assert len(known) > 40 and len(known) < len(words)
+    for word in known:
+        path.write_text(f"account default\nhost 127.0.0.1\nport 1\n{word} on\n")
+        assert "unknown keyword" not in tidymail("sendmail", "-C", str(path), "x@example.org", stdin=MAIL).err, word
