@@ -52,6 +52,19 @@ static int mail_has_file(const struct tdm_mail *mail, int is_inline)
     return 0;
 }
 
+/* An image is shown by its Content-ID; a name that differs is what it is saved as. */
+static int mail_names_images(const struct tdm_mail *mail)
+{
+    for (size_t i = 0; i < mail->file_count; i++) {
+        const struct tdm_mail_file *file = &mail->files[i];
+        if (file->is_inline && file->content_id != NULL && file->name != NULL &&
+            file->name[0] != '\0' && strcmp(file->name, file->content_id) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int mail_has_wishes(const struct tdm_mail *mail)
 {
     const struct tdm_wishes *wishes = tdm_message_wishes(mail->message);
@@ -79,6 +92,8 @@ int tdm_mail_uses(const struct tdm_mail *mail, enum tdm_feature feature)
         return mail_has_file(mail, 0);
     case TDM_FEATURE_INLINE:
         return mail_has_file(mail, 1);
+    case TDM_FEATURE_INLINE_NAMES:
+        return mail_names_images(mail);
     case TDM_FEATURE_CALENDAR:
         return mail->calendar != NULL;
     case TDM_FEATURE_RAW:

@@ -241,6 +241,17 @@ static void ses_put_marks(struct tdm_json *json, const struct tdm_provider_job *
     }
 }
 
+/* Partitions of AWS, as botocore's endpoints name them; the last fits all. */
+static const struct ses_suffix {
+    const char *prefix;
+    const char *usual;
+    const char *dual;
+} ses_suffixes[] = {
+    {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
+    {"", "amazonaws.com", "api.aws"},
+};
+
 /* The host of the region. Its letters are checked, for they go into the signature. */
 static int ses_add_host(const struct tdm_provider_job *job, struct tdm_buf *host,
                         struct tidymail_error *error)
@@ -257,11 +268,13 @@ static int ses_add_host(const struct tdm_provider_job *job, struct tdm_buf *host
                              "the region of Amazon SES stands behind the @ of the URL",
                              "write it as in ses://ID:SECRET@eu-west-1");
     }
+    int is_dual = ses_is_yes(job, "dual-stack");
+    const struct ses_suffix *suffix = ses_suffixes;
+    while (strncmp(region, suffix->prefix, strlen(suffix->prefix)) != 0) {
+        suffix++;
+    }
     tdm_buf_addf(host, "email%s.%s.%s", ses_is_yes(job, "fips") ? "-fips" : "", region,
-                 ses_is_yes(job, "dual-stack")      ? "api.aws"
-                 : strncmp(region, "cn-", 3) == 0   ? "amazonaws.com.cn"
-                 : strncmp(region, "eusc-", 5) == 0 ? "amazonaws.eu"
-                                                    : "amazonaws.com");
+                 is_dual ? suffix->dual : suffix->usual);
     return TIDYMAIL_OK;
 }
 
@@ -405,6 +418,7 @@ static const struct tdm_answer_row ses_rows[] = {
     {0, "IncompleteSignature", NULL, TDM_MEANS_CREDENTIALS, SES_SECRET_HINT},
     {0, "IncompleteSignatureException", NULL, TDM_MEANS_CREDENTIALS, SES_SECRET_HINT},
     {0, "MissingAuthenticationTokenException", NULL, TDM_MEANS_CREDENTIALS, SES_SECRET_HINT},
+    {0, "RequestTimeTooSkewed", NULL, TDM_MEANS_CREDENTIALS, "set this machine's clock"},
     {0, "RequestExpired", NULL, TDM_MEANS_CREDENTIALS, "set this machine's clock"},
     {0, "AccessDeniedException", NULL, TDM_MEANS_PERMISSION,
      "allow ses:SendEmail and ses:SendRawEmail for the key in its IAM policy"},
@@ -508,8 +522,8 @@ const struct tdm_provider tdm_provider_ses = {
     .capabilities = {.name = "Amazon SES",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
-                            TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TEMPLATE,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_CALENDAR | TDM_CAN_RAW |
+                            TDM_CAN_ENVELOPE | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TEMPLATE,
                      .max_recipients = 50,
                      .max_size = 54 * 1024 * 1024}, /* 40 MB of MIME in base64 */
     .options = ses_options,
