@@ -213,10 +213,11 @@ def test_tls_at_once(tmp_path, serve):
     assert both.run("tidymail", wrong, ("-t",), MAIL)[0] != 0
 
 
-def test_every_keyword_of_msmtp_is_known(tmp_path):
+def test_every_keyword_of_msmtp_is_known(tmp_path, monkeypatch):
     """All words of the program itself that it takes as a keyword, undocumented ones too."""
     if MSMTP is None:
         pytest.skip("msmtp is not installed")
+    monkeypatch.chdir(tmp_path)  # where `logfile on` leads
     path, known = tmp_path / "msmtprc", []
     words = {word.decode() for word in re.findall(rb"[a-z][a-z_]{2,30}(?=\0)", Path(MSMTP).read_bytes())}
     for word in sorted(words | {"from", "host", "port", "auth", "tls", "user", "eval"}):
