@@ -42,6 +42,17 @@ static const struct {
 
 #define CONFIG_KEYWORDS (sizeof(config_keywords) / sizeof(config_keywords[0]))
 
+/* What msmtp takes of older files, in today's words; NULL: the value as it is. */
+static const struct {
+    const char *keyword;
+    const char *now;
+    const char *value;
+} config_older[] = {
+    {"connect_timeout", "timeout", NULL},
+    {"tls_nocertcheck", "tls_certcheck", "off"},
+    {"tls_nostarttls", "tls_starttls", "off"},
+};
+
 /* Where the reading is. */
 struct config_reader {
     tidymail_config *config;
@@ -355,6 +366,12 @@ static int config_set(struct config_reader *reader, const char *keyword, const c
     }
     if (strcmp(keyword, "eval") == 0) {
         return config_eval(reader, value);
+    }
+    for (size_t i = 0; i < sizeof(config_older) / sizeof(config_older[0]); i++) {
+        if (strcmp(config_older[i].keyword, keyword) == 0) {
+            keyword = config_older[i].now;
+            value = config_older[i].value != NULL ? config_older[i].value : value;
+        }
     }
     reader->config->has_password |=
         strcmp(keyword, "password") == 0 ||

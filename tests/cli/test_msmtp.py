@@ -3,10 +3,12 @@ Exit status, what reaches the server and the log line are held against each othe
 on purpose the row says so."""
 
 import email
+import json
 import re
 import shutil
 import subprocess
 from email import policy
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -170,3 +172,61 @@ def test_what_is_refused_is_said_with_its_line(tmp_path, line, words):
     done = tidymail("sendmail", "-C", str(path), "-t", stdin=MAIL)
     assert done.status == 78 and done.out == ""
     assert words in done.err and ", line 3: " in done.err and done.err.startswith("tidymail sendmail: ")
+
+
+def test_fingerprint(both):
+    """That of the server's certificate is enough, with nothing else trusted; another is refused."""
+    checked = tidymail("check", "--config", str(both.config(DEFAULT)), "--json")
+    digits = json.loads(checked.out)["certificate"]["sha256"].upper()
+    colons = ":".join(digits[i:i + 2] for i in range(0, 64, 2))
+    other = colons[:-2] + ("00" if colons[-2:] != "00" else "01")
+    for fingerprint, status in ((colons, 0), (other, None)):
+        path = both.config(DEFAULT, tls_trust_file="", tls_fingerprint=fingerprint)
+        theirs, ours = (both.run(program, path, ("-t",), MAIL) for program in ("msmtp", "tidymail"))
+        assert (theirs[0] == 0) == (ours[0] == 0) == (status == 0), (theirs, ours)
+        assert len(theirs[3]) == len(ours[3]) == (status == 0)
+    assert ours[0] == 77
+
+
+def test_aliases(both):
+    aliases = both.folder / "aliases"
+    aliases.write_text("# who\nroot: ann@example.org, ops\nops: bob@example.org,cy@example.org\n"
+                       "default: rest@example.org\n")
+    path = both.config(DEFAULT, aliases=aliases)
+    for words, mail in ((("root",), MAIL), (("nobody",), MAIL), (("-t",), b"To: root\nCc: dan@example.org\n\nHi\n")):
+        theirs, ours = (both.run(program, path, words, mail) for program in ("msmtp", "tidymail"))
+        assert theirs[0] == ours[0] == 0, (theirs, ours)
+        wanted, got = (set(pairs(done[2][0])["recipients"].split(",")) for done in (theirs, ours))
+        assert got == wanted
+
+
+def test_tls_at_once(tmp_path, serve):
+    """`tls_starttls off`: the usual port is 465, and nothing is said in clear before."""
+    if MSMTP is None:
+        pytest.skip("msmtp is not installed")
+    both = Both(tmp_path, serve("--implicit-tls", "--user", "ann", "--password", SECRET, store=True))
+    path = both.config(DEFAULT, tls_starttls="off")
+    theirs, ours = (both.run(program, path, ("-t",), MAIL) for program in ("msmtp", "tidymail"))
+    assert theirs[0] == ours[0] == 0, (theirs, ours)
+    assert len(theirs[3]) == len(ours[3]) == 1
+    wrong = both.config(DEFAULT)
+    assert both.run("tidymail", wrong, ("-t",), MAIL)[0] != 0
+
+
+def test_every_keyword_of_msmtp_is_known(tmp_path, monkeypatch):
+    """All words of the program itself that it takes as a keyword, undocumented ones too."""
+    if MSMTP is None:
+        pytest.skip("msmtp is not installed")
+    monkeypatch.chdir(tmp_path)  # where `logfile on` leads
+    path, known = tmp_path / "msmtprc", []
+    words = {word.decode() for word in re.findall(rb"[a-z][a-z_]{2,30}(?=\0)", Path(MSMTP).read_bytes())}
+    for word in sorted(words | {"from", "host", "port", "auth", "tls", "user", "eval"}):
+        path.write_text(f"account default\nhost h\n{word} on\n")
+        done = subprocess.run([MSMTP, "-C", str(path), "-P", "x@example.org"], input=b"", capture_output=True,
+                              timeout=TIMEOUT, check=False, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
+        if b"unknown command" not in done.stderr:
+            known.append(word)
+    assert len(known) > 40 and len(known) < len(words)
+    for word in known:
+        path.write_text(f"account default\nhost 127.0.0.1\nport 1\n{word} on\n")
+        assert "unknown keyword" not in tidymail("sendmail", "-C", str(path), "x@example.org", stdin=MAIL).err, word

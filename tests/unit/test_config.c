@@ -58,6 +58,8 @@ static const struct {
      "passwordeval \"pass show mail\"\n",
      "smtps://mail.example.com:465", "password-from=command:pass show mail", "ann", NULL},
     {"account a\nhost h\ntls off\ntls_starttls off\n", "smtp://h:25", "tls=none", NULL, NULL},
+    {"account a\nhost h\ntls\ntls_nostarttls\ntls_nocertcheck\nconnect_timeout 5\n",
+     "smtps://h:465", "verify=none connect-timeout=5 reply-timeout=5", NULL, NULL},
     {"account a\neval printf 'host h\\nport 1\\n'\nuser ann\neval \"echo password 'x  y'\"\n",
      "smtp://h:25", "tls=starttls", "ann", "x  y"},
     {"account a\nhost h\nuser ann\npassword x\nauth off\n", "smtp://h:25", "tls=opportunistic",
