@@ -10,9 +10,13 @@
 #define FAULT_SPLIT_MS 10
 #define FAULT_DOMAIN "@fault.test"
 #define FAULT_MILLION 1000000
+#define FAULT_SHOWN 100 /* bytes of a word that an error repeats */
 #define FAULT_DEFAULT_TEXT "a fault rule says so"
 
-static const tidymail_allocator *const memory = &tdm_allocator_default;
+static const tidymail_allocator *fault_memory(const struct tdm_faults *faults)
+{
+    return faults->allocator != NULL ? faults->allocator : &tdm_allocator_default;
+}
 
 static const char *const stage_names[TDM_FAULT_NAMED] = {
     [TDM_FAULT_CONNECT] = "connect", [TDM_FAULT_GREETING] = "greeting", [TDM_FAULT_EHLO] = "ehlo",
@@ -34,6 +38,7 @@ struct fault_word {
 /* One rule while it is read. */
 struct fault_parser {
     const char *start; /* what offsets count from */
+    const tidymail_allocator *memory;
     struct tdm_fault_rule *rule;
     struct tdm_buf *error; /* NULL: nobody wants to know */
     int actions;
@@ -55,9 +60,14 @@ static struct fault_word fault_trim(const char *text, size_t length)
 
 static int fault_wrong(struct fault_parser *parser, struct fault_word word, const char *why)
 {
-    if (parser->error != NULL && parser->error->length == 0) {
-        tdm_buf_addf(parser->error, "fault rule: '%.*s' at offset %z: %s", (int)word.length,
-                     word.text, (size_t)(word.text - parser->start), why);
+    struct tdm_buf *out = parser->error;
+    if (out != NULL && out->length == 0) {
+        tdm_buf_add_str(out, "fault rule: '");
+        for (size_t i = 0; i < word.length && i < FAULT_SHOWN; i++) {
+            tdm_buf_add_char(out, tdm_find_control(word.text + i, 1) == 0 ? '?' : word.text[i]);
+        }
+        tdm_buf_addf(out, "%s' at offset %z: %s", word.length > FAULT_SHOWN ? "..." : "",
+                     (size_t)(word.text - parser->start), why);
     }
     return -1;
 }
@@ -176,7 +186,7 @@ static int fault_certificate(struct fault_parser *parser, struct fault_word word
             return 0;
         }
     }
-    tdm_buf_init(&why, NULL, 512);
+    tdm_buf_init(&why, parser->memory, 512);
     tdm_buf_add_str(&why, "no kind of bad certificate (allowed:");
     for (int i = TDM_CERTIFICATE_VALID + 1; i < TDM_CERTIFICATE_COUNT; i++) {
         tdm_buf_addf(&why, "%s %s", i > 1 ? "," : "",
@@ -265,8 +275,8 @@ static int fault_address(struct fault_parser *parser, struct fault_word argument
                            recipients ? "'to' goes with rcpt, data and final"
                                       : "'from' goes with mail, rcpt, data and final");
     }
-    tdm_free(memory, *out);
-    *out = tdm_strndup(memory, argument.text, argument.length);
+    tdm_free(parser->memory, *out);
+    *out = tdm_strndup(parser->memory, argument.text, argument.length);
     return *out != NULL ? 0 : fault_wrong(parser, argument, "out of memory");
 }
 
@@ -354,7 +364,7 @@ static int fault_stage(struct fault_parser *parser, struct fault_word word)
             return 0;
         }
     }
-    tdm_buf_init(&why, NULL, 512);
+    tdm_buf_init(&why, parser->memory, 512);
     tdm_buf_add_str(&why, "no stage of a session (allowed:");
     for (int i = 0; i < TDM_FAULT_NAMED; i++) {
         tdm_buf_addf(&why, "%s %s", i > 0 ? "," : "", stage_names[i]);
@@ -396,7 +406,7 @@ static int fault_line(struct fault_parser *parser, struct fault_word line)
                : 0;
 }
 
-static void fault_rule_clear(struct tdm_fault_rule *rule)
+static void fault_rule_clear(const tidymail_allocator *memory, struct tdm_fault_rule *rule)
 {
     tdm_free(memory, rule->to);
     tdm_free(memory, rule->from);
@@ -411,11 +421,12 @@ static void fault_rule_init(struct tdm_fault_rule *rule)
 
 int tdm_faults_parse(struct tdm_faults *faults, const char *text, struct tdm_buf *error)
 {
+    const tidymail_allocator *memory = fault_memory(faults);
     while (*text != '\0') {
         size_t length = strcspn(text, "\r\n");
         struct fault_word line = fault_trim(text, length);
         struct tdm_fault_rule rule;
-        struct fault_parser parser = {text, &rule, error, 0, 0};
+        struct fault_parser parser = {text, memory, &rule, error, 0, 0};
         text += length + (text[length] != '\0');
         if (line.length == 0 || line.text[0] == '#') {
             continue;
@@ -429,7 +440,7 @@ int tdm_faults_parse(struct tdm_faults *faults, const char *text, struct tdm_buf
             }
         }
         if (grown == NULL) {
-            fault_rule_clear(&rule);
+            fault_rule_clear(memory, &rule);
             return -1;
         }
         faults->items = grown;
@@ -441,9 +452,9 @@ int tdm_faults_parse(struct tdm_faults *faults, const char *text, struct tdm_buf
 void tdm_faults_clear(struct tdm_faults *faults)
 {
     for (size_t i = 0; i < faults->count; i++) {
-        fault_rule_clear(&faults->items[i]);
+        fault_rule_clear(fault_memory(faults), &faults->items[i]);
     }
-    tdm_free(memory, faults->items);
+    tdm_free(fault_memory(faults), faults->items);
     faults->items = NULL;
     faults->count = 0;
 }
@@ -502,7 +513,7 @@ const struct tdm_fault_action *tdm_faults_take(struct tdm_faults *faults,
 int tdm_fault_parse_action(struct tdm_fault_action *action, const char *text, size_t length)
 {
     struct tdm_fault_rule rule;
-    struct fault_parser parser = {text, &rule, NULL, 0, 0};
+    struct fault_parser parser = {text, &tdm_allocator_default, &rule, NULL, 0, 0};
     fault_rule_init(&rule);
     int result = fault_parts(&parser, fault_trim(text, length), 0);
     *action = rule.action;

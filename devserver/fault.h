@@ -74,7 +74,8 @@ struct tdm_fault_rule {
 struct tdm_faults {
     struct tdm_fault_rule *items;
     size_t count;
-    uint64_t random; /* set it to the seed */
+    uint64_t random;                     /* set it to the seed */
+    const tidymail_allocator *allocator; /* NULL: the C library's */
 };
 
 /* What a command is about. NULL and 0 where that is not known. */

@@ -1,10 +1,11 @@
 /* edge.c: see edge.h. */
 #include "client/edge.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
+
+#define ENTROPY_MAX 256 /* bytes at once */
 
 static int64_t edge_now_ms(void)
 {
@@ -20,20 +21,16 @@ static int64_t edge_wall_s(void)
     return (int64_t)now.tv_sec;
 }
 
-/* The kernel's, not OpenSSL's: a send without TLS needs no OpenSSL set up. Up to 256 bytes come whole
- * and without a signal in between (getrandom(2)); more is not asked for, and repeated if it is. */
+/* The kernel's; OpenSSL's would set up its whole library first, which a send in clear can do without. */
 static int edge_random(void *bytes, size_t size)
 {
-    unsigned char *at = bytes;
-    while (size > 0) {
-        ssize_t got = getrandom(at, size, 0);
-        if (got < 0 && errno != EINTR) {
+    char *at = bytes;
+    for (; size > ENTROPY_MAX; at += ENTROPY_MAX, size -= ENTROPY_MAX) {
+        if (getentropy(at, ENTROPY_MAX) != 0) {
             return -1;
         }
-        at += got > 0 ? got : 0;
-        size -= got > 0 ? (size_t)got : 0;
     }
-    return 0;
+    return getentropy(at, size);
 }
 
 const struct tdm_clock tdm_clock_system = {edge_now_ms, edge_wall_s, edge_random};

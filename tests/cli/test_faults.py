@@ -142,7 +142,41 @@ PRESETS = {
     "office365": (535, "basic authentication is disabled", False),
     "postfix": (535, "authentication failed: authentication failure", False),
     "exim": (535, "Incorrect authentication data", False),
+    "zoho": (535, "Authentication Failed", False),
+    "yahoo": (535, "(#AUTH005) Too many bad auth attempts", False),
+    "yandex": (535, "", False),
+    "qq": (535, "", False),
+    "fastmail": (535, "", False),
+    "strato": (535, "", False),
+    "ionos": (535, "", False),
+    "ovh": (535, "Invalid authentication mechanism", False),
+    "exchange": (535, "", False),
+    "mailenable": (535, "", False),
+    "haraka": (535, "", False),
+    "postal": (535, "", False),
+    "stalwart": (535, "Authentication credentials invalid.", False),
 }
+
+# Words of a rule with a code alone, as the services have them: rule, outcome, code, in the reply.
+REFUSALS = [
+    ("yahoo", "greeting: 421", "greeting", 421, "[TSS04]"),
+    ("ionos", "greeting: 554", "greeting", 554, "invalid DNS PTR resource record"),
+    ("yandex", "auth: 530", "auth", 530, "Email sending without SSL/TLS encryption"),
+    ("postal", "auth: 530", "auth", 530, "Must issue a STARTTLS command first"),
+    ("yahoo", "mail: 553", "mail", 553, "[BL21]"),
+    ("yandex", "rcpt: 550", "rcpt", 550, "Recipient address reserved by RFC 2606"),
+    ("zoho", "final: 553", "final", 553, "Relaying disallowed as"),
+    ("postal", "final: 530", "final", 530, "From/Sender name is not valid"),
+]
+
+
+@pytest.mark.parametrize("name, rule, phase, code, words", REFUSALS)
+def test_a_rule_with_a_code_alone_takes_the_words_of_the_preset(serve, name, rule, phase, code,
+                                                                words):
+    done = send(serve("--like", name, "--fault", rule).url, "--json")
+    error = done.json["error"]
+    assert (error["phase"], error["code"]) == (phase, code)
+    assert words in error["reply"]
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -2,10 +2,11 @@
 #include "session_fixture.h"
 
 #include "devserver/fault.h"
+#include "fail_alloc.h"
 
 static void refused(const char *rule, const char *why)
 {
-    struct tdm_faults faults = {NULL, 0, 0};
+    struct tdm_faults faults = {NULL, 0, 0, NULL};
     struct tdm_buf error;
     tdm_buf_init(&error, NULL, 4096);
     if (tdm_faults_parse(&faults, rule, &error) != -1 ||
@@ -64,6 +65,50 @@ static void test_what_is_wrong_is_named_with_its_place(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         refused(cases[i].rule, cases[i].why);
     }
+}
+
+/* Rules that are read, and one that is not: each allocation fails in turn. */
+static int read_with(const tidymail_allocator *allocator, const struct fail_alloc *memory,
+                     void *context)
+{
+    const char *rules = context;
+    struct tdm_faults faults = {NULL, 0, 0, allocator};
+    struct tdm_buf error;
+    tdm_buf_init(&error, allocator, 4096);
+    int wrong = strstr(rules, "recipt") != NULL;
+    int result = tdm_faults_parse(&faults, rules, &error);
+    int good = result == 0 ? !wrong && faults.count == 3 && error.length == 0
+                           : (wrong || memory->failures > 0) && faults.count < 3;
+    good &= error.length == 0 || memchr(error.data, '\n', error.length) == NULL;
+    if (result != 0 && memory->failures == 0) {
+        good &= strstr(tdm_buf_text(&error), "no stage of a session (allowed: connect, ") != NULL;
+    }
+    tdm_faults_clear(&faults);
+    tdm_buf_clear(&error);
+    return good ? 0 : -1;
+}
+
+static void test_every_allocation_of_the_parser_may_fail(void **state)
+{
+    char good[] = "rcpt: 451 later, to bob@*, from me@*\nfinal: close, to ann@*\nquit: reset";
+    char bad[] = "mail: 451 later, from me@*\nrecipt: close";
+    (void)state;
+    const char *words = fail_alloc_run_all(read_with, good, 5);
+    assert_string_equal(words != NULL ? words : "", "");
+    words = fail_alloc_run_all(read_with, bad, 3);
+    assert_string_equal(words != NULL ? words : "", "");
+}
+
+/* What somebody mistyped is repeated, but not as it would act on a terminal, and not at length. */
+static void test_an_error_repeats_little_and_nothing_that_acts(void **state)
+{
+    char rule[700];
+    (void)state;
+    refused("rcpt: \033[31mboom", "'?[31mboom' at offset 6: allowed");
+    memset(rule, 'x', sizeof(rule));
+    memcpy(rule, "rcpt: ", 6);
+    rule[sizeof(rule) - 1] = '\0';
+    refused(rule, "xxx...' at offset 6: allowed");
 }
 
 static const struct tdm_fault_action *parsed(struct tdm_faults *faults, const char *rules)
@@ -410,6 +455,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_wrong_is_named_with_its_place),
+        cmocka_unit_test(test_every_allocation_of_the_parser_may_fail),
+        cmocka_unit_test(test_an_error_repeats_little_and_nothing_that_acts),
         cmocka_unit_test(test_a_reply_in_its_parts),
         cmocka_unit_test(test_conditions_count),
         cmocka_unit_test(test_addresses_are_matched),
