@@ -188,10 +188,11 @@ static void crowd_mail(struct crowd_session *session, const char *line)
     session->recipients = 0;
     session->row = -1;
     session->length = 0;
+    int refused = crowd_asks(session, CROWD_MAIL);
     if ((size_t)session->message < session->server->messages) {
-        atomic_store(&session->server->seen[session->message], session->number);
+        atomic_store(&session->server->seen[session->message], refused ? 0 : session->number);
     }
-    if (crowd_asks(session, CROWD_MAIL)) {
+    if (refused) {
         session->message = -1;
         return;
     }

@@ -38,7 +38,7 @@ struct crowd_server {
     atomic_int out_of_turn; /* commands that came when they may not */
     atomic_int most_mails;  /* the most messages over one connection */
     atomic_uchar *taken;    /* by message: how often it was accepted */
-    atomic_int *seen;       /* by message: the last connection with its MAIL, from 1; 0: none */
+    atomic_int *seen;       /* by message: the connection that last took its MAIL, from 1 */
     atomic_uchar *broken;   /* by connection, from 1 */
 
     size_t messages;
