@@ -16,7 +16,6 @@
 #include "exit_code.h"
 #include "message_options.h"
 #include "output.h"
-#include "send_options.h"
 #include "service_options.h"
 #include "transport_options.h"
 
@@ -43,11 +42,20 @@ static const struct cli_option bulk_options[] = {
     {NULL, NULL, NULL, 0},
 };
 
+/* As of send, without what shows or records single messages. */
+static const struct cli_option bulk_account[] = {
+    {"account", "NAME", "an account of the configuration file (docs/config.md)", 0},
+    {"config", "FILE", "that file, in place of ~/.config/tidymail/config", 0},
+    {"user", "U", "instead of the URL's user and password", 0},
+    {"password", "P", "its password (others on this machine can see it)", 0},
+    {NULL, NULL, NULL, 0},
+};
+
 static const struct cli_option_group bulk_groups[] = {
     {"The list, where to, and how", bulk_options, 0},
     {"Message: {{field}} is that of the row (docs/bulk.md)", message_options, 0},
     {"More of it (--help=all, docs/messages.md)", message_more_options, 1},
-    {"Account (docs/config.md), and login", send_account, 1},
+    {"Account (docs/config.md), and login", bulk_account, 1},
     {"What to ask a mail server for", envelope_options, 1},
     {"What to ask a mail service for (tidymail providers)", service_options, 1},
     {"Options of the URL, as --NAME VALUE; they beat the URL's", transport_option_names, 1},

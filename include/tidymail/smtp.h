@@ -75,7 +75,7 @@ typedef struct tidymail_smtp_options {
     int chunking; /* 1: BDAT where offered (RFC 3030) */
     const char
         *nonce; /* for SCRAM: 18 or more random printable characters, no comma; NULL: no SCRAM */
-    int window; /* messages streamed without an answer to their end, with chunking; default 16 */
+    int window; /* messages streamed without an answer to their end, with chunking; default 12 */
 } tidymail_smtp_options;
 
 #define TIDYMAIL_SMTP_OPTIONS_INIT                                                                 \

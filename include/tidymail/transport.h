@@ -97,7 +97,10 @@ TIDYMAIL_API void tidymail_memory_clear(tidymail_transport *transport);
  * One transport belongs to one thread; several threads have one each.
  *
  * Over SMTP and LMTP, 421 and a 4xx reply before a message is under way slow the transport down (fewer
- * connections, pauses of 0.2 to 30 seconds): the message goes back into the queue, five times at most. Where
+ * connections, pauses of 0.2 to 30 seconds, then one message at a time until some got through): the message
+ * goes back into the queue, five times at most where the reply was to its MAIL. After eight pauses in a row
+ * without an accepted message all that waits has failed. 4xx to one recipient after the other makes pauses
+ * too, but is each message's answer. Where
  * a connection is lost, messages of which nothing was handed over go over another one; the report of those
  * whose end was handed over says `unknown`. A connection that cannot be made fails all that waits.
  * Other transports send one message in each tidymail_run.

@@ -16,7 +16,7 @@
 #define DEFAULT_QUIT_MS 2000
 #define DEFAULT_MAX_LINE ((size_t)16 * 1024)
 #define DEFAULT_MAX_REPLY ((size_t)64 * 1024)
-#define DEFAULT_WINDOW 16
+#define DEFAULT_WINDOW 12
 #define OUT_MAX ((size_t)16 * 1024 * 1024)
 #define LINE_SHOWN_MAX OUT_MAX
 

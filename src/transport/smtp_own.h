@@ -49,6 +49,10 @@ struct tdm_smtp_own {
     size_t accepted;              /* messages since it was lowered */
     int64_t pause_ms;             /* how long the last pause was; 0: none since all went well */
     int64_t resume_ms;            /* no new message before; 0: no pause */
+    int strikes;                  /* pauses since the last accepted message */
+    int deferrals;                /* recipients put off since then */
+    size_t burst;                 /* messages at once after a pause; 0: no limit */
+    size_t given;                 /* messages that connections have now */
     int64_t rate_us;              /* when the next would be due at the rate (a token bucket) */
 };
 
@@ -83,6 +87,8 @@ void tdm_smtp_pool_more(void *line);
 /* Gives what waits to connections, as far as limits and rate allow; frees those that have ended. Not
  * from within a callback of a link. */
 void tdm_smtp_pool_pump(struct tdm_smtp_own *own);
+/* When the first idle connection has been so for long enough; -1: there is none. */
+int64_t tdm_smtp_pool_idle_until(const struct tdm_smtp_own *own);
 /* Pumps and lets the loop wait once: until `until_ms` at most, -1: until something happens. At once
  * where the job is done; NULL: any that was submitted. */
 void tdm_smtp_pool_wait(struct tdm_smtp_own *own, const struct tdm_job *job, int64_t until_ms);

@@ -8,9 +8,12 @@
 
 #include "transport/smtp_own.h"
 
-#define TRIES_MAX 5 /* put back so often where no message got through at all */
+#define TRIES_MAX 5     /* one message is put back so often */
+#define STRIKES_MAX 8   /* pauses in a row, 51 seconds in all: then what waits has failed */
+#define DEFERRALS_MAX 5 /* recipients put off in a row before that slows down the rest */
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS 30000
+#define BURST_FREE 64    /* so many at once again after a pause: no more counting */
 #define GOOD_FOR_MORE 50 /* messages accepted before one more connection is tried */
 #define FRESH_MS 20 /* so soon after the last answer nobody asks whether the line still stands */
 #define RATE_BURST_US 100000 /* what a tenth of a second allows may go out at once */
@@ -57,18 +60,52 @@ static int pool_is_throttled(const tidymail_report *report)
            (error->code == 421 || (error->code / 100 == 4 && error->phase <= TIDYMAIL_PHASE_MAIL));
 }
 
+/* A 4xx reply to RCPT is about one recipient, until it is said to one after the other. */
+static int pool_is_deferral(const tidymail_report *report)
+{
+    return report->outcome == TIDYMAIL_FAILED && report->error.code / 100 == 4 &&
+           report->error.phase == TIDYMAIL_PHASE_RCPT;
+}
+
+/* 4xx to MAIL in a session that goes on: it may be this message's sender, so others go first. */
+static int pool_is_of_message(const tidymail_report *report)
+{
+    return report->error.code != 421 && report->error.phase == TIDYMAIL_PHASE_MAIL;
+}
+
+static int pool_rewinds(struct tdm_smtp_own *own, struct tdm_job *job)
+{
+    return !own->transport->closing &&
+           (!job->report->body_begun ||
+            (job->source.rewind != NULL && job->source.rewind(job->source.context) == 0));
+}
+
 /* 1 where the job can begin anew. */
 static int pool_put_back(struct tdm_smtp_own *own, struct tdm_smtp_line *line, struct tdm_job *job)
 {
-    if (own->transport->closing || (line->answered == 0 && ++job->tries > TRIES_MAX)) {
+    if (line->answered == 0 && ++job->tries > TRIES_MAX) {
         return 0;
     }
-    if (job->report->body_begun &&
-        (job->source.rewind == NULL || job->source.rewind(job->source.context) != 0)) {
+    if (!pool_rewinds(own, job)) {
         return 0;
     }
     tdm_report_reopen(job->report);
     tdm_job_append(&own->returned, job);
+    return 1;
+}
+
+/* The same for one that a "later" met. How often is counted by the message where it may be its fault,
+ * else by the server: own->strikes. Never after the message was handed over. */
+static int pool_put_off(struct tdm_smtp_own *own, struct tdm_job *job)
+{
+    int of_message = pool_is_of_message(job->report);
+    if (job->waits || own->strikes > STRIKES_MAX ||
+        job->report->error.phase > TIDYMAIL_PHASE_DATA ||
+        (of_message && ++job->tries > TRIES_MAX) || !pool_rewinds(own, job)) {
+        return 0;
+    }
+    tdm_report_reopen(job->report);
+    tdm_job_append(of_message ? &own->queue : &own->returned, job);
     return 1;
 }
 
@@ -83,11 +120,18 @@ static size_t pool_lines_in_use(const struct tdm_smtp_own *own)
     return count;
 }
 
+/* A pause, and then one message at a time until some have got through. What was under way when the pause
+ * began says nothing new. */
 static void pool_slow_down(struct tdm_smtp_own *own)
 {
     size_t in_use = pool_lines_in_use(own);
     own->limit = in_use > 1 ? in_use : 1;
     own->accepted = 0;
+    own->burst = 1;
+    if (own->resume_ms > pool_now(own)) {
+        return;
+    }
+    own->strikes++;
     own->pause_ms = own->pause_ms == 0 ? PAUSE_FIRST_MS : own->pause_ms * 2;
     own->pause_ms = own->pause_ms < PAUSE_MAX_MS ? own->pause_ms : PAUSE_MAX_MS;
     own->resume_ms = pool_now(own) + own->pause_ms;
@@ -95,7 +139,9 @@ static void pool_slow_down(struct tdm_smtp_own *own)
 
 static void pool_note_success(struct tdm_smtp_own *own)
 {
-    own->pause_ms = 0;
+    own->pause_ms = own->pause_ms > PAUSE_FIRST_MS ? own->pause_ms / 2 : 0;
+    own->strikes = own->deferrals = 0;
+    own->burst = own->burst > 0 && own->burst < BURST_FREE ? own->burst + 1 : 0;
     if (own->limit < (size_t)own->transport->options.connections &&
         ++own->accepted >= GOOD_FOR_MORE) {
         own->limit++;
@@ -130,6 +176,7 @@ void tdm_smtp_pool_reported(void *owner, void *context, tidymail_report *report)
     struct tdm_smtp_own *own = line->own;
     struct tdm_job *job = context;
     line->under_way--;
+    own->given--;
     line->idle_ms = pool_now(own);
     if (report->outcome == TIDYMAIL_SENT || report->outcome == TIDYMAIL_PARTIAL) {
         line->answered++;
@@ -147,8 +194,16 @@ void tdm_smtp_pool_reported(void *owner, void *context, tidymail_report *report)
     }
     if (pool_is_throttled(report)) {
         pool_slow_down(own);
-        if (!job->waits && pool_put_back(own, line, job)) {
+        if (pool_put_off(own, job)) {
             return;
+        }
+        if (own->strikes > STRIKES_MAX) {
+            pool_fail_queue(own, &report->error);
+        }
+    } else if (pool_is_deferral(report)) {
+        if (++own->deferrals >= DEFERRALS_MAX && own->deferrals % DEFERRALS_MAX == 0) {
+            pool_slow_down(own);
+            own->strikes = 0; /* each has its own answer, and the next may have a better one */
         }
     } else if (pool_line_is_hopeless(line, report)) {
         size_t others = pool_lines_in_use(own);
@@ -167,22 +222,32 @@ void tdm_smtp_pool_reported(void *owner, void *context, tidymail_report *report)
     pool_end(own, job);
 }
 
-/* Takes one out of the bucket; 0 where it is empty until the time that is given. */
-static int pool_rate_allows(struct tdm_smtp_own *own, int64_t *until_ms)
+static int64_t pool_rate_each_us(const struct tdm_smtp_own *own)
 {
-    int64_t rate = own->transport->options.rate;
-    if (rate == 0) {
+    int64_t rate = own->transport->options.rate; /* an hour */
+    return rate > 0 ? INT64_C(3600000000) / rate : 0;
+}
+
+/* Is there one in the bucket? 0 where it is empty until the time that is given. */
+static int pool_rate_allows(const struct tdm_smtp_own *own, int64_t *until_ms)
+{
+    int64_t each_us = pool_rate_each_us(own);
+    int64_t burst = each_us < RATE_BURST_US ? RATE_BURST_US : 0;
+    if (own->rate_us - pool_now(own) * 1000 <= burst) {
         return 1;
     }
-    int64_t now_us = pool_now(own) * 1000;
-    int64_t each_us = INT64_C(3600000000) / rate;
-    int64_t burst = each_us < RATE_BURST_US ? RATE_BURST_US : 0;
-    if (own->rate_us - now_us > burst) {
-        *until_ms = (own->rate_us - burst + 999) / 1000;
-        return 0;
+    *until_ms = (own->rate_us - burst + 999) / 1000;
+    return 0;
+}
+
+/* Only when a message really goes. */
+static void pool_rate_take(struct tdm_smtp_own *own)
+{
+    int64_t each_us = pool_rate_each_us(own);
+    if (each_us > 0) {
+        int64_t now_us = pool_now(own) * 1000;
+        own->rate_us = (own->rate_us > now_us ? own->rate_us : now_us) + each_us;
     }
-    own->rate_us = (own->rate_us > now_us ? own->rate_us : now_us) + each_us;
-    return 1;
 }
 
 /* May a message go out now? If not, `until_ms` is when to ask again. */
@@ -198,7 +263,10 @@ static int pool_may_send(struct tdm_smtp_own *own, int64_t *until_ms)
         }
         own->resume_ms = 0;
     }
-    return pool_rate_allows(own, until_ms);
+    if (own->burst > 0 && own->given >= own->burst && !own->queue.first->waits) {
+        return 0;
+    }
+    return own->transport->options.rate == 0 || pool_rate_allows(own, until_ms);
 }
 
 static int pool_line_may_have_more(const struct tdm_smtp_line *line)
@@ -214,6 +282,8 @@ static int pool_line_may_have_more(const struct tdm_smtp_line *line)
 static int pool_give(struct tdm_smtp_own *own, struct tdm_smtp_line *line)
 {
     struct tdm_job *job = tdm_job_take(&own->queue);
+    pool_rate_take(own);
+    own->given++;
     line->under_way++;
     line->given++;
     line->to_drive = 1;
@@ -222,6 +292,7 @@ static int pool_give(struct tdm_smtp_own *own, struct tdm_smtp_line *line)
         return 0;
     }
     line->under_way--;
+    own->given--;
     tdm_report_decide(job->report);
     pool_end(own, job);
     return -1;
@@ -339,6 +410,20 @@ static void pool_drive(struct tdm_smtp_own *own)
     }
 }
 
+/* One that somebody waits for keeps its time also where it never gets a turn. */
+static void pool_expire(struct tdm_smtp_own *own)
+{
+    struct tdm_job *job = own->queue.first;
+    if (job != NULL && job->waits && pool_now(own) >= job->deadline_ms) {
+        tdm_job_take(&own->queue);
+        tdm_error_set(&job->report->error, TIDYMAIL_KIND_TIMEOUT, TIDYMAIL_PHASE_PREPARE,
+                      "the time for this message was over before its turn came", NULL);
+        job->report->error.retryable = 1;
+        tdm_report_decide(job->report);
+        pool_end(own, job);
+    }
+}
+
 /* Those that came back go first, in their order; one that somebody waits for before all. */
 static void pool_take_returned(struct tdm_smtp_own *own)
 {
@@ -382,6 +467,7 @@ static int64_t pool_pump(struct tdm_smtp_own *own)
     do {
         pool_reap(own);
         pool_take_returned(own);
+        pool_expire(own);
         until_ms = pool_distribute(own);
         pool_drive(own);
     } while (own->returned.first != NULL);
@@ -396,6 +482,20 @@ static void pool_arm(struct tdm_smtp_own *own, int64_t until_ms)
     }
 }
 
+int64_t tdm_smtp_pool_idle_until(const struct tdm_smtp_own *own)
+{
+    int64_t first_ms = -1;
+    for (size_t i = 0; i < own->line_count; i++) {
+        const struct tdm_smtp_line *line = own->lines[i];
+        int64_t until_ms = line->idle_ms + own->transport->options.idle_timeout_ms;
+        if (line->under_way == 0 && line->begun && !line->quitting &&
+            (first_ms < 0 || until_ms < first_ms)) {
+            first_ms = until_ms;
+        }
+    }
+    return first_ms;
+}
+
 void tdm_smtp_pool_pump(struct tdm_smtp_own *own)
 {
     int64_t until_ms = pool_pump(own);
@@ -407,6 +507,9 @@ void tdm_smtp_pool_pump(struct tdm_smtp_own *own)
 void tdm_smtp_pool_wait(struct tdm_smtp_own *own, const struct tdm_job *job, int64_t until_ms)
 {
     int64_t again_ms = pool_pump(own);
+    if (job != NULL && job == own->queue.first) {
+        until_ms = job->deadline_ms;
+    }
     const tidymail_transport *transport = own->transport;
     if (job != NULL ? job->done : transport->ended.first != NULL || transport->under_way == 0) {
         return;

@@ -325,7 +325,14 @@ static int smtp_fd(tidymail_transport *transport)
 static int smtp_next_timeout(tidymail_transport *transport)
 {
     struct tdm_smtp_own *own = transport->impl;
-    return own->loop.open ? tdm_loop_timeout(&own->loop) : -1;
+    int64_t idle_ms = tdm_smtp_pool_idle_until(own);
+    int timeout_ms = own->loop.open ? tdm_loop_timeout(&own->loop) : -1;
+    if (idle_ms >= 0) {
+        int64_t left_ms = idle_ms - transport->clock.now_ms();
+        left_ms = left_ms < 0 ? 0 : left_ms < 86400000 ? left_ms : 86400000;
+        timeout_ms = timeout_ms < 0 || left_ms < timeout_ms ? (int)left_ms : timeout_ms;
+    }
+    return timeout_ms;
 }
 
 static void smtp_abort(tidymail_transport *transport)

@@ -303,6 +303,36 @@ def test_killed_ten_times_and_continued(serve, tmp_path):
         assert len(set(receivers(server))) == 1000
 
 
+class Services:
+    """`tidymail serve --api` with the URL of one of its services."""
+
+    def __init__(self, store, name):
+        self.store, self.url = store, ""
+        self.server = Server("--api", store=store)
+        while not self.url.startswith(f"{name}://"):
+            self.url = self.server.process.stdout.readline().decode().rstrip("\n")
+            assert self.url
+
+    def messages(self):
+        return [path.read_bytes() for path in self.store.rglob("*.eml")]
+
+
+def test_killed_over_a_mail_service(tmp_path):
+    services = Services(tmp_path / "services", "postmark")
+    try:
+        people = write_list(tmp_path / "people.csv", 200)
+        killed, unknown = kill_and_continue(services, people, tmp_path / "run.journal", 200, 6, 5,
+                                            ("--subject", "Hi"))
+        assert killed >= 3 and len(unknown) <= killed * 16
+    finally:
+        services.server.end()
+
+
+def test_help_has_only_what_bulk_does():
+    words = tidymail("bulk", "--help=all").out
+    assert "--account NAME" in words and "--record" not in words and "--trace-json" not in words
+
+
 def test_killed_over_many_connections(serve, tmp_path):
     server = serve("--no-tls", store=True)
     people = write_list(tmp_path / "people.csv", 1500)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from command import Server
-from test_bulk import FROM, kill_and_continue, peak_kib, write_list
+from test_bulk import FROM, Services, kill_and_continue, peak_kib, write_list
 
 
 def test_killed_fifty_times_and_continued(tmp_path):
@@ -20,6 +20,18 @@ def test_killed_fifty_times_and_continued(tmp_path):
         assert killed >= 40
     finally:
         server.end()
+
+
+def test_killed_fifty_times_over_a_mail_service(tmp_path):
+    services = Services(tmp_path / "services", "postmark")
+    try:
+        people = write_list(tmp_path / "people.csv", 5000)
+        killed, unknown = kill_and_continue(services, people, tmp_path / "run.journal", 5000, 50, 12,
+                                            ("--subject", "Hi"))
+        print(f"killed {killed} times, {len(unknown)} of 5000 unknown")
+        assert killed >= 40 and len(unknown) <= killed * 16
+    finally:
+        services.server.end()
 
 
 class Sink:
