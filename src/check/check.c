@@ -277,7 +277,7 @@ static int check_run(tidymail_check *check, const char *url)
             return -1;
         }
         int is_service = check_is_service(transport);
-        if (transport->options.reply_timeout_ms <= 0) { /* none was given: a send waits longer */
+        if (!transport->options.reply_timeout_set) { /* none was given: a send waits longer */
             transport->options.reply_timeout_ms = CHECK_REPLY_MS;
         }
         check_show(check, is_service ? TDM_CHECK_SERVICE : TDM_CHECK_SESSION);
