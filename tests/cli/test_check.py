@@ -109,7 +109,7 @@ def test_a_bad_url_is_said():
 def test_a_stage_says_what_it_was(serve, rule, stage, status, words):
     done = tidymail("check", serve("--fault", rule).url, "--from", "a@example.com", "--to",
                     "b@example.org", "--json")
-    found = {one["stage"]: one for one in done.json["stages"]}[stage]
+    found = {one["stage"]: one for one in json.loads(done.out)["stages"]}[stage]
     assert found["status"] == status and words in found["detail"]
 
 
@@ -125,5 +125,5 @@ def test_a_stage_says_what_it_was(serve, rule, stage, status, words):
 def test_what_is_wrong_has_a_next_step(serve, rule, words):
     done = tidymail("check", serve("--fault", rule).url, "--from", "a@example.com", "--to",
                     "b@example.org", "--json")
-    advice = " ".join(one["advice"] or "" for one in done.json["stages"])
+    advice = " ".join(one["advice"] or "" for one in json.loads(done.out)["stages"])
     assert words in advice and "message was not delivered" not in advice
