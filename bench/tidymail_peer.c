@@ -15,7 +15,7 @@
 #include <tidymail/tidymail.h>
 
 #define OPTIONS_MAX 16
-#define IN_QUEUE 256 /* messages handed over and not yet answered */
+#define IN_QUEUE 32 /* messages handed over and not yet answered, for each connection */
 
 struct peer {
     const char *port;
@@ -210,7 +210,7 @@ int main(int argc, char **argv)
     peer_open(&peer);
     peer.ready = peer.build || peer.attach != NULL ? NULL : peer_ready(&peer);
     while (peer.ended < peer.n) {
-        while (peer.begun < peer.n && peer.begun - peer.ended < IN_QUEUE) {
+        while (peer.begun < peer.n && peer.begun - peer.ended < IN_QUEUE * peer.conns) {
             peer_submit(&peer);
         }
         tidymail_run(peer.transport, -1);

@@ -122,7 +122,7 @@ int account_setting_is(const struct cli_account *own, const char *keyword, const
 const char *account_from(const struct cli_account *own)
 {
     const char *from = account_setting(own, "from");
-    return from != NULL && strchr(from, '*') == NULL && strchr(from, '@') != NULL ? from : NULL;
+    return from != NULL && strpbrk(from, "*?[") == NULL && strchr(from, '@') != NULL ? from : NULL;
 }
 
 tidymail_transport *account_open(const struct cli_account *own,

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "exit_code.h"
 #include "output.h"
+#include "output_json.h"
 #include "transport_options.h"
 #include "watch.h"
 
@@ -183,14 +184,7 @@ static int check_print_json(const tidymail_check *check)
         check_text_or_null(tidymail_check_suggested_url(check)), "stages", check_json_stages(check),
         "capabilities", capabilities, "certificate",
         check_json_certificate(tidymail_check_certificate(check)));
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
-    if (text == NULL) {
-        return -1;
-    }
-    printf("%s\n", text);
-    free(text);
-    return fflush(stdout) == 0 ? 0 : -1;
+    return output_json_object(object);
 }
 
 static int check_status(const tidymail_check *check)

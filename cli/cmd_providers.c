@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "exit_code.h"
+#include "output_json.h"
 #include "service_values.h"
 
 #define PROVIDERS_LABEL 17 /* columns of the row's name */
@@ -236,14 +237,10 @@ static json_t *providers_all_json(void)
 
 static int providers_print(json_t *object, struct cli_failure *failure)
 {
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
-    if (text == NULL) {
-        return failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL, "out of memory");
-    }
-    printf("%s\n", text);
-    free(text);
-    return 0;
+    return output_json_object(object) == 0
+               ? 0
+               : failure_set(failure, CLI_EXIT_LOCAL, TIDYMAIL_KIND_LOCAL,
+                             "out of memory, or standard output cannot be written");
 }
 
 static int providers_unknown(const char *near, struct cli_failure *failure)

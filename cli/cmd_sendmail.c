@@ -402,6 +402,12 @@ static int sendmail_do(struct sendmail_run *run, struct cli_failure *failure)
     if (sendmail_message_read(&run->message, !run->options.no_dot, failure) != 0) {
         return failure->status;
     }
+    if (run->message.cut > 0) {
+        fputs("tidymail sendmail: the message ended at a line with a lone dot, what came behind it "
+              "is left "
+              "out: -i takes such a line as text\n",
+              stderr);
+    }
     for (size_t i = 0; i < 3 && run->header_from == NULL; i++) {
         char *field = sendmail_message_field(&run->message, senders[i]);
         run->header_from = field != NULL ? recipients_first(field) : NULL;

@@ -90,23 +90,52 @@ static void log_quoted(FILE *out, const char *key, const char *value)
     fputc('\'', out);
 }
 
+static int log_is_smtp(const char *url)
+{
+    return strncmp(url, "smtp://", 7) == 0 || strncmp(url, "smtps://", 8) == 0 ||
+           strncmp(url, "lmtp://", 7) == 0;
+}
+
+/* The host of an SMTP URL, of any other its scheme: nothing else, a secret may stand beside it. */
+static void log_host(FILE *out, const char *url)
+{
+    size_t scheme = strcspn(url, ":");
+    const char *host = log_is_smtp(url) ? strstr(url, "://") + 3 : NULL;
+    size_t length = host != NULL ? strcspn(host, "/?#") : 0;
+    for (size_t i = length; i > 0 && host != NULL; i--) {
+        if (host[i - 1] == '@') {
+            host += i;
+            length -= i;
+            break;
+        }
+    }
+    if (length > 0) {
+        size_t bracket = host[0] == '[' ? strcspn(host, "]") : 0;
+        size_t end = bracket + strcspn(host + bracket, ":/?#");
+        log_word(out, host, end < length ? end : length);
+    } else {
+        log_word(out, url, scheme);
+    }
+}
+
 /* host and user of the URL, which shows no secret. */
-static void log_server(FILE *out, const struct log_line *line)
+static void log_server(FILE *out, const struct cli_account *where, const struct log_line *line)
 {
     const char *server = tidymail_report_server(line->report);
     const char *url = tidymail_transport_url(line->transport);
     const char *colon = strrchr(server, ':');
     fputs("host=", out);
-    if (server[0] == '\0') {
-        log_word(out, url, strcspn(url, ":"));
-    } else {
+    if (server[0] != '\0') {
         log_word(out, server, colon != NULL ? (size_t)(colon - server) : strlen(server));
+    } else {
+        log_host(out, url[0] != '\0'           ? url
+                      : where->account != NULL ? tidymail_account_url(where->account)
+                                               : where->url);
     }
     fprintf(out, " tls=%s auth=%s",
             tidymail_report_tls_version(line->report)[0] != '\0' ? "on" : "off",
             tidymail_report_auth_tried(line->report)[0] != '\0' ? "on" : "off");
-    int is_smtp = strncmp(url, "smtp", 4) == 0 || strncmp(url, "lmtp://", 7) == 0;
-    const char *user = is_smtp ? strstr(url, "://") : NULL;
+    const char *user = log_is_smtp(url) ? strstr(url, "://") : NULL;
     size_t end = user != NULL ? strcspn(user + 3, "/?@") : 0;
     if (user != NULL && user[3 + end] == '@') {
         size_t length = strcspn(user + 3, ":@");
@@ -130,7 +159,8 @@ static void log_result(FILE *out, const struct log_line *line)
 {
     const tidymail_error *error = tidymail_report_error(line->report);
     const tidymail_recipient *first = tidymail_report_recipient(line->report, 0);
-    if (line->size >= 0) {
+    /* as msmtp: of what was handed over */
+    if (line->size >= 0 && tidymail_report_outcome(line->report) != TIDYMAIL_FAILED) {
         fprintf(out, " mailsize=%lld", (long long)line->size);
     }
     if (error != NULL) {
@@ -149,7 +179,7 @@ static void log_result(FILE *out, const struct log_line *line)
 }
 
 /* All but the time; to be freed. */
-static char *log_make(const struct log_line *line)
+static char *log_make(const struct cli_account *where, const struct log_line *line)
 {
     char *text = NULL;
     size_t length = 0;
@@ -157,7 +187,7 @@ static char *log_make(const struct log_line *line)
     if (out == NULL) {
         return NULL;
     }
-    log_server(out, line);
+    log_server(out, where, line);
     if (line->from != NULL) {
         log_pair(out, "from", line->from);
     }
@@ -260,7 +290,7 @@ void log_line_write(const struct cli_account *where, const struct log_line *line
     const char *path = log_setting(where, "logfile");
     const char *facility = log_setting(where, "syslog");
     const char *time_format = account_setting(where, "logfile_time_format");
-    char *text = log_line_wanted(where) ? log_make(line) : NULL;
+    char *text = log_line_wanted(where) ? log_make(where, line) : NULL;
     if (text == NULL) {
         return;
     }

@@ -9,6 +9,19 @@
 #include <tidymail/tidymail.h>
 
 #include "output.h"
+#include "output_json.h"
+
+int output_json_object(json_t *object)
+{
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    if (text == NULL) {
+        return -1;
+    }
+    printf("%s\n", text);
+    free(text);
+    return fflush(stdout) == 0 ? 0 : -1;
+}
 
 static json_t *json_escaped(const char *text)
 {
@@ -152,14 +165,7 @@ static int json_print(const tidymail_report *report, json_t *error)
         json_lines(report, tidymail_report_attempt_count(report), tidymail_report_attempt), "notes",
         json_lines(report, tidymail_report_note_count(report), tidymail_report_note), "timings_ms",
         json_timings(report));
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
-    if (text == NULL) {
-        return -1;
-    }
-    printf("%s\n", text);
-    free(text);
-    return fflush(stdout) == 0 ? 0 : -1;
+    return output_json_object(object);
 }
 
 int output_json_report(const tidymail_report *report)

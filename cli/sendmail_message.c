@@ -71,6 +71,10 @@ static void message_cut_at_dot(struct sendmail_message *message)
     for (size_t at = 0; at < message->length; at = next) {
         size_t end = message_line_end(message->bytes, message->length, at, &next);
         if (end - at == 1 && message->bytes[at] == '.') {
+            for (size_t i = next; i < message->length; i++) {
+                message->cut +=
+                    strchr(" \t\r\n", message->bytes[i]) == NULL || message->bytes[i] == '\0';
+            }
             message->length = at;
             return;
         }

@@ -11,6 +11,7 @@ struct sendmail_message {
     size_t start;  /* behind a "From " line of a mailbox, if it begins with one */
     size_t length; /* of all */
     size_t body;   /* where the header ends: its empty line, or what is no field any more */
+    size_t cut;    /* how many bytes came behind a lone dot, blanks and line ends aside */
 };
 
 /* Reads standard input to its end, or to a line with nothing but a dot (`with_dot`); 0 or -1. */

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <histedit.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 
 #include "exit_code.h"
 #include "shell.h"
+#include "shell_libedit.h"
 
 #define EDIT_HISTORY 1000
 #define EDIT_REDRAW 0x1c /* keys that nobody types: ^\ and ^^ */
@@ -33,6 +33,7 @@ struct shell_edit {
 };
 
 static volatile sig_atomic_t edit_interrupts;
+static struct shell_libedit edit_library; /* its callbacks bring nothing else along */
 
 static void edit_on_interrupt(int number)
 {
@@ -52,7 +53,7 @@ int shell_interrupted(void)
 static struct shell *edit_shell(EditLine *line)
 {
     void *shell = NULL;
-    el_get(line, EL_CLIENTDATA, &shell);
+    edit_library.get(line, EL_CLIENTDATA, &shell);
     return shell;
 }
 
@@ -136,10 +137,10 @@ static unsigned char edit_redraw(EditLine *line, int key)
 
 static unsigned char edit_cancel(EditLine *line, int key)
 {
-    const LineInfo *info = el_line(line);
+    const LineInfo *info = edit_library.line(line);
     (void)key;
-    el_cursor(line, (int)(info->lastchar - info->cursor));
-    el_deletestr(line, (int)(info->lastchar - info->buffer));
+    edit_library.cursor(line, (int)(info->lastchar - info->cursor));
+    edit_library.deletestr(line, (int)(info->lastchar - info->buffer));
     fputs("^C\n", stdout);
     return CC_REDISPLAY;
 }
@@ -167,7 +168,7 @@ static size_t edit_common(const struct shell *shell, const char *text, char *fir
 static unsigned char edit_complete(EditLine *line, int key)
 {
     struct shell *shell = edit_shell(line);
-    const LineInfo *info = el_line(line);
+    const LineInfo *info = edit_library.line(line);
     char text[1024];
     char first[128];
     size_t count;
@@ -185,8 +186,8 @@ static unsigned char edit_complete(EditLine *line, int key)
     }
     first[common] = '\0';
     if (common > length || count == 1) {
-        el_deletestr(line, (int)length);
-        return el_insertstr(line, first) == 0 ? CC_REFRESH : CC_ERROR;
+        edit_library.deletestr(line, (int)length);
+        return edit_library.insertstr(line, first) == 0 ? CC_REFRESH : CC_ERROR;
     }
     fputc('\n', stdout);
     for (size_t i = 0; i < count && i < EDIT_SHOWN_MAX; i++) {
@@ -229,7 +230,7 @@ static void edit_load_history(struct shell_edit *edit)
         return;
     }
     close(file);
-    history(edit->history, &edit->event, H_LOAD, edit->path);
+    edit_library.history(edit->history, &edit->event, H_LOAD, edit->path);
 }
 
 static int edit_holds_auth(const char *line)
@@ -253,25 +254,28 @@ static void edit_remember(struct shell *shell, const char *line)
         edit_holds_auth(line)) {
         return;
     }
-    history(edit->history, &edit->event, H_ENTER, line);
+    edit_library.history(edit->history, &edit->event, H_ENTER, line);
 }
 
 static void edit_end(struct shell_edit *edit)
 {
     if (edit->path != NULL) {
-        history(edit->history, &edit->event, H_SAVE, edit->path);
+        edit_library.history(edit->history, &edit->event, H_SAVE, edit->path);
     }
-    history_end(edit->history);
-    el_end(edit->line);
+    edit_library.history_end(edit->history);
+    edit_library.end(edit->line);
     free(edit->path);
     signal(SIGINT, SIG_DFL);
 }
 
 static int edit_begin(struct shell *shell, struct shell_edit *edit)
 {
+    if (shell_libedit_open(&edit_library) != 0) {
+        return -1;
+    }
     setlocale(LC_CTYPE, ""); /* libedit needs to know how characters are written */
-    edit->line = el_init("tidymail", stdin, stdout, stderr);
-    edit->history = history_init();
+    edit->line = edit_library.init("tidymail", stdin, stdout, stderr);
+    edit->history = edit_library.history_init();
     if (edit->line == NULL || edit->history == NULL) {
         return -1;
     }
@@ -279,22 +283,22 @@ static int edit_begin(struct shell *shell, struct shell_edit *edit)
     memset(&action, 0, sizeof(action));
     action.sa_handler = edit_on_interrupt;
     sigaction(SIGINT, &action, NULL);
-    history(edit->history, &edit->event, H_SETSIZE, EDIT_HISTORY);
-    history(edit->history, &edit->event, H_SETUNIQUE, 1);
+    edit_library.history(edit->history, &edit->event, H_SETSIZE, EDIT_HISTORY);
+    edit_library.history(edit->history, &edit->event, H_SETUNIQUE, 1);
     edit_load_history(edit);
-    el_set(edit->line, EL_CLIENTDATA, shell);
-    el_set(edit->line, EL_PROMPT, edit_prompt);
-    el_set(edit->line, EL_EDITOR, "emacs");
-    el_set(edit->line, EL_HIST, history, edit->history);
+    edit_library.set(edit->line, EL_CLIENTDATA, shell);
+    edit_library.set(edit->line, EL_PROMPT, edit_prompt);
+    edit_library.set(edit->line, EL_EDITOR, "emacs");
+    edit_library.set(edit->line, EL_HIST, edit_library.history, edit->history);
     /* wide, since libedit never frees its copies of narrow names */
-    el_wset(edit->line, EL_ADDFN, L"shell-complete", L"complete the word", edit_complete);
-    el_wset(edit->line, EL_ADDFN, L"shell-redraw", L"draw the line again", edit_redraw);
-    el_wset(edit->line, EL_ADDFN, L"shell-cancel", L"forget the line", edit_cancel);
-    el_source(edit->line, NULL);
-    el_set(edit->line, EL_BIND, "^I", "shell-complete", NULL);
-    el_set(edit->line, EL_BIND, "^\\", "shell-redraw", NULL);
-    el_set(edit->line, EL_BIND, "^^", "shell-cancel", NULL);
-    el_set(edit->line, EL_GETCFN, edit_getc);
+    edit_library.wset(edit->line, EL_ADDFN, L"shell-complete", L"complete the word", edit_complete);
+    edit_library.wset(edit->line, EL_ADDFN, L"shell-redraw", L"draw the line again", edit_redraw);
+    edit_library.wset(edit->line, EL_ADDFN, L"shell-cancel", L"forget the line", edit_cancel);
+    edit_library.source(edit->line, NULL);
+    edit_library.set(edit->line, EL_BIND, "^I", "shell-complete", NULL);
+    edit_library.set(edit->line, EL_BIND, "^\\", "shell-redraw", NULL);
+    edit_library.set(edit->line, EL_BIND, "^^", "shell-cancel", NULL);
+    edit_library.set(edit->line, EL_GETCFN, edit_getc);
     return 0;
 }
 
@@ -308,7 +312,7 @@ int shell_run_terminal(struct shell *shell)
     }
     while (!shell->ended) {
         int count = 0;
-        const char *typed = el_gets(edit.line, &count);
+        const char *typed = edit_library.gets(edit.line, &count);
         shell->at_prompt = 0;
         if (typed == NULL || count <= 0) {
             fputc('\n', stdout);

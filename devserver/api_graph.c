@@ -89,6 +89,8 @@ static const struct tdm_api_canned graph_canned[] = {
     {TDM_API_FAULT_RATE_LIMIT, 429, "Retry-After: 2.128\r\n",
      "{\"error\":{\"code\":\"TooManyRequests\"," GRAPH_INNER
      ",\"message\":\"Please retry again later.\"}}"},
+    {TDM_API_FAULT_QUOTA, 507, "",
+     GRAPH_ERROR("ErrorQuotaExceeded", "Mailbox has exceeded maximum mailbox size.")},
     {TDM_API_FAULT_SERVER_ERROR, 503, "",
      GRAPH_ERROR("serviceNotAvailable", "The service is temporarily unavailable.")},
     {TDM_API_FAULT_NONE, 0, NULL, NULL},

@@ -104,6 +104,8 @@ static const struct tdm_api_canned mailjet_canned[] = {
                  403, "\"From\"")},
     {TDM_API_FAULT_RATE_LIMIT, 429, "",
      MAILJET_WHOLE("mj-0018", "Too many requests. Please slow down.", 429)},
+    {TDM_API_FAULT_QUOTA, 429, "",
+     MAILJET_WHOLE("mj-0018", "You have reached the sending limit of your plan.", 429)},
     {TDM_API_FAULT_SERVER_ERROR, 500, "", MAILJET_WHOLE("mj-0010", "Internal server error.", 500)},
     {TDM_API_FAULT_NONE, 0, NULL, NULL},
 };

@@ -372,7 +372,89 @@ static int mandrill_mail(struct tdm_api_mail *mail, json_t *root)
     return mandrill_options(mail, message);
 }
 
-static int mandrill_raw(struct tdm_api_mail *mail, json_t *root)
+/* "a, b" as an array of texts. */
+static json_t *mandrill_tag_list(const char *text)
+{
+    json_t *list = json_array();
+    while (*text != '\0') {
+        size_t length = strcspn(text, ",");
+        size_t used = length;
+        const char *start = text;
+        while (used > 0 && tdm_is_space(*start)) {
+            start++;
+            used--;
+        }
+        while (used > 0 && tdm_is_space(start[used - 1])) {
+            used--;
+        }
+        if (used > 0) {
+            json_array_append_new(list, json_stringn(start, used));
+        }
+        text += length + (text[length] == ',');
+    }
+    return list;
+}
+
+/* One field of those that Mandrill takes out of a message. */
+static int mandrill_take_field(struct tdm_api_mail *mail, const char *name, const char *value)
+{
+    json_t *json = NULL;
+    int result = 0;
+    if (strcmp(name, "x-mc-tags") == 0) {
+        json = mandrill_tag_list(value);
+        result = mandrill_tags(mail, json);
+    } else if (strcmp(name, "x-mc-metadata") == 0) {
+        json = json_loads(value, 0, NULL);
+        result = json_is_object(json) ? tdm_api_mail_mark_metadata(mail, json)
+                                      : tdm_api_refuse(mail->call, TDM_API_VALUE, "raw_message",
+                                                       "X-MC-Metadata: not a JSON object");
+    } else if (strcmp(name, "x-mc-track") == 0) {
+        result = tdm_api_mail_mark_tracking(mail, strstr(value, "opens") != NULL,
+                                            strstr(value, "clicks") != NULL);
+    }
+    json_decref(json);
+    return result;
+}
+
+/* The message without its X-MC- fields, which are taken. */
+static int mandrill_take_fields(struct tdm_api_mail *mail, const char *bytes, struct tdm_buf *rest)
+{
+    while (*bytes != '\0' && *bytes != '\r' && *bytes != '\n') {
+        const char *end = bytes;
+        do {
+            end += strcspn(end, "\n");
+            end += *end == '\n';
+        } while (*end == ' ' || *end == '\t');
+        if (!tdm_starts_nocase(bytes, (size_t)(end - bytes), "x-mc-")) {
+            tdm_buf_add(rest, bytes, (size_t)(end - bytes));
+        } else {
+            struct tdm_buf field;
+            tdm_buf_init(&field, NULL, (size_t)1 << 20);
+            size_t length = strcspn(bytes, ":\n");
+            for (const char *at = bytes; at < end; at++) {
+                char c = at < bytes + length ? tdm_lower(*at) : *at;
+                if (at == bytes + length) {
+                    c = '\0';
+                }
+                if (c != '\r' && c != '\n') {
+                    tdm_buf_add_char(&field, c);
+                }
+            }
+            const char *name = tdm_buf_text(&field);
+            const char *value = field.length > length ? name + length + 1 : "";
+            int result = mandrill_take_field(mail, name, value + strspn(value, " "));
+            tdm_buf_clear(&field);
+            if (result != 0) {
+                return -1;
+            }
+        }
+        bytes = end;
+    }
+    tdm_buf_add_str(rest, bytes);
+    return 0;
+}
+
+static int mandrill_raw(struct tdm_api_mail *mail, json_t *root, struct tdm_buf *rest)
 {
     json_t *raw = tdm_api_get(root, "raw_message");
     json_t *to = tdm_api_get(root, "to");
@@ -382,7 +464,8 @@ static int mandrill_raw(struct tdm_api_mail *mail, json_t *root)
     if (from != NULL && tdm_api_mail_envelope_from(mail, "from_email", from) != 0) {
         return -1;
     }
-    if (tdm_api_mail_raw(mail, "raw_message", json_string_value(raw), json_string_length(raw),
+    if (mandrill_take_fields(mail, json_string_value(raw), rest) != 0 ||
+        tdm_api_mail_raw(mail, "raw_message", tdm_buf_text(rest), rest->length,
                          json_array_size(to) == 0) != 0) {
         return -1;
     }
@@ -468,13 +551,16 @@ static void mandrill_answer(struct tdm_api_mail *mail, json_t *root)
 static void mandrill_take(struct tdm_api_call *call, json_t *root, int raw)
 {
     struct tdm_api_mail mail;
+    struct tdm_buf rest; /* lives as long as the message */
+    tdm_buf_init(&rest, NULL, (size_t)64 << 20);
     if (tdm_api_mail_begin(&mail, call) == 0 &&
-        (raw ? mandrill_raw(&mail, root) : mandrill_mail(&mail, root)) == 0 &&
+        (raw ? mandrill_raw(&mail, root, &rest) : mandrill_mail(&mail, root)) == 0 &&
         mandrill_options(&mail, root) == 0 &&
         mandrill_send_at(&mail, tdm_api_text(root, "send_at")) == 0) {
         mandrill_answer(&mail, root);
     }
     tdm_api_mail_end(&mail);
+    tdm_buf_clear(&rest);
 }
 
 /* Whatever else is in the body; one that is no object is refused for that. */

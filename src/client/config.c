@@ -11,12 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/command.h"
 #include "client/config_data.h"
+#include "client/edge.h"
 #include "transport/options.h"
 #include "util/near.h"
 #include "util/str.h"
 
 #define CONFIG_SIZE_MAX ((size_t)1024 * 1024)
+#define CONFIG_LINE_MAX ((size_t)64 * 1024)
 #define CONFIG_SYSTEM "/etc/tidymail/config"
 
 enum config_kind {
@@ -39,12 +42,26 @@ static const struct {
 
 #define CONFIG_KEYWORDS (sizeof(config_keywords) / sizeof(config_keywords[0]))
 
+/* What msmtp takes of older files, in today's words; NULL: the value as it is. */
+static const struct {
+    const char *keyword;
+    const char *now;
+    const char *value;
+} config_older[] = {
+    {"connect_timeout", "timeout", NULL},
+    {"tls_nocertcheck", "tls_certcheck", "off"},
+    {"tls_nostarttls", "tls_starttls", "off"},
+};
+
 /* Where the reading is. */
 struct config_reader {
     tidymail_config *config;
     struct tidymail_account *account; /* NULL before the first */
     int line;
+    int is_eval; /* the line is what a command said */
 };
+
+static int config_read_line(struct config_reader *reader, char *line);
 
 static int config_fail(const struct config_reader *reader, const char *words, const char *more)
 {
@@ -226,6 +243,7 @@ static void config_add_mail_name(struct tdm_buf *out, int from_file)
 static void config_add_user(struct tdm_buf *out)
 {
     const char *user = getenv("USER");
+    user = user != NULL && user[0] != '\0' ? user : getenv("LOGNAME");
     char bytes[4096];
     struct passwd entry;
     struct passwd *found = NULL;
@@ -303,6 +321,40 @@ static int config_url_has_secret(const char *url)
     return at != NULL && !named_only;
 }
 
+/* "eval COMMAND": the first line that it says takes the place of this one. A password in there is not in
+ * the file. */
+static int config_eval(struct config_reader *reader, const char *command)
+{
+    int had_password = reader->config->has_password;
+    struct tdm_buf text;
+    if (reader->is_eval || command[0] == '\0') {
+        return config_fail(reader, reader->is_eval ? "eval says eval" : "eval wants a command", "");
+    }
+    tdm_buf_init(&text, &reader->config->allocator, CONFIG_LINE_MAX);
+    if (tdm_buf_reserve(&text, CONFIG_LINE_MAX) != 0) { /* never moved: nothing stays behind */
+        return config_no_memory(reader->config);
+    }
+    int kind;
+    int result = tdm_command_run(command, &tdm_clock_system, &text);
+    size_t length = result == 0 ? strcspn(tdm_buf_text(&text), "\n") : 0;
+    if (result != 0) {
+        char reason[128];
+        kind = config_fail(reader, "the command of eval ",
+                           result > 0 ? strerror_r(result, reason, sizeof(reason))
+                                      : tdm_command_words(result));
+    } else if (length == 0) {
+        kind = config_fail(reader, "the command of eval gives an empty first line", "");
+    } else {
+        text.data[length] = '\0';
+        reader->is_eval = 1;
+        kind = config_read_line(reader, text.data);
+        reader->is_eval = 0;
+        reader->config->has_password = had_password;
+    }
+    tdm_buf_wipe(&text);
+    return kind;
+}
+
 static int config_set(struct config_reader *reader, const char *keyword, const char *value)
 {
     if (strcmp(keyword, "account") == 0) {
@@ -313,8 +365,13 @@ static int config_set(struct config_reader *reader, const char *keyword, const c
         return TIDYMAIL_OK;
     }
     if (strcmp(keyword, "eval") == 0) {
-        return config_fail(reader, "eval is not done here: a password may come from passwordeval",
-                           "");
+        return config_eval(reader, value);
+    }
+    for (size_t i = 0; i < sizeof(config_older) / sizeof(config_older[0]); i++) {
+        if (strcmp(config_older[i].keyword, keyword) == 0) {
+            keyword = config_older[i].now;
+            value = config_older[i].value != NULL ? config_older[i].value : value;
+        }
     }
     reader->config->has_password |=
         strcmp(keyword, "password") == 0 ||
@@ -361,7 +418,7 @@ static int config_read_line(struct config_reader *reader, char *line)
 
 static void config_read_text(tidymail_config *config, char *text)
 {
-    struct config_reader reader = {config, NULL, 0};
+    struct config_reader reader = {config, NULL, 0, 0};
     int kind = TIDYMAIL_OK;
     while (text != NULL && kind == TIDYMAIL_OK) {
         char *end = strchr(text, '\n');
@@ -528,34 +585,12 @@ const tidymail_account *tidymail_config_account(const tidymail_config *config, c
     return usual != NULL ? usual : config->count == 1 ? config->accounts[0] : NULL;
 }
 
-/* "*@example.com" for a whole domain, as msmtp takes it. */
-static int account_has_from(const char *pattern, const char *address)
-{
-    const char *star = NULL; /* behind the last one met, and where it was tried */
-    const char *tried = NULL;
-    while (*address != '\0') {
-        if (*pattern == '*') {
-            star = ++pattern;
-            tried = address;
-        } else if (*pattern != '\0' && tdm_lower(*pattern) == tdm_lower(*address)) {
-            pattern++;
-            address++;
-        } else if (star != NULL) {
-            pattern = star;
-            address = ++tried;
-        } else {
-            return 0;
-        }
-    }
-    return pattern[strspn(pattern, "*")] == '\0';
-}
-
 const tidymail_account *tidymail_config_account_from(const tidymail_config *config,
                                                      const char *address)
 {
     for (size_t i = 0; config != NULL && address != NULL && i < config->count; i++) {
         const char *from = tidymail_account_setting(config->accounts[i], "from");
-        if (from[0] != '\0' && account_has_from(from, address)) {
+        if (from[0] != '\0' && tdm_config_from_matches(from, address)) {
             return config->accounts[i];
         }
     }

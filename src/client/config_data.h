@@ -40,6 +40,8 @@ struct tidymail_config {
 
 /* NULL where it is not set. */
 const struct tdm_setting *tdm_account_find(const tidymail_account *account, const char *keyword);
+/* Is the address one of those that `from` stands for? */
+int tdm_config_from_matches(const char *pattern, const char *address);
 /* Makes URL and options of the settings; what cannot be had sticks to the account. TIDYMAIL_OK, or
  * TIDYMAIL_KIND_LOCAL when out of memory. */
 int tdm_account_resolve(tidymail_account *account);

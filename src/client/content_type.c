@@ -7,6 +7,7 @@
  */
 #include "client/content_type.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <magic.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define GUESS_LINE_MAX 512
 #define GUESS_NAME_MAX 1024
 #define GUESS_UNKNOWN "application/octet-stream"
+#define GUESS_LIBRARY "libmagic.so.1"
 
 /* The floor: what is attached most, where shared-mime-info is not installed. Sorted by nothing but
  * sense; the longest suffix wins. */
@@ -289,21 +291,66 @@ int tdm_guess_by_name(const char *globs, const char *name, char type[TDM_GUESS_M
     return 1;
 }
 
-void tdm_guess_by_bytes(const void *bytes, size_t length, char type[TDM_GUESS_MAX])
+/* libmagic is opened where it is needed: programs that attach nothing, or files with names that say
+ * enough, start without it and the three libraries behind it. */
+struct guess_magic {
+    void *library;
+    magic_t (*open)(int flags);
+    int (*load)(magic_t magic, const char *database);
+    const char *(*buffer)(magic_t magic, const void *bytes, size_t length);
+    void (*close)(magic_t magic);
+};
+
+/* A function by its name, as POSIX has it (dlsym, "Rationale"): 0, or -1 where it is not there. */
+static int guess_symbol(void *library, const char *name, void *function)
 {
-    memcpy(type, GUESS_UNKNOWN, sizeof(GUESS_UNKNOWN));
-    if (length == 0) {
+    void *found = dlsym(library, name);
+    memcpy(function, &found, sizeof(found));
+    return found != NULL ? 0 : -1;
+}
+
+static int guess_open_magic(struct guess_magic *magic)
+{
+    memset(magic, 0, sizeof(*magic));
+    magic->library = dlopen(GUESS_LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (magic->library == NULL) {
+        return -1;
+    }
+    return guess_symbol(magic->library, "magic_open", &magic->open) == 0 &&
+                   guess_symbol(magic->library, "magic_load", &magic->load) == 0 &&
+                   guess_symbol(magic->library, "magic_buffer", &magic->buffer) == 0 &&
+                   guess_symbol(magic->library, "magic_close", &magic->close) == 0
+               ? 0
+               : -1;
+}
+
+static void guess_by_magic(const struct guess_magic *magic, const void *bytes, size_t length,
+                           char type[TDM_GUESS_MAX])
+{
+    magic_t cookie = magic->open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS);
+    if (cookie == NULL) {
         return;
     }
-    magic_t magic = magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS);
-    if (magic == NULL) {
-        return;
-    }
-    if (magic_load(magic, NULL) == 0) {
-        const char *found = magic_buffer(magic, bytes, length);
+    if (magic->load(cookie, NULL) == 0) {
+        const char *found = magic->buffer(cookie, bytes, length);
         if (found != NULL && strlen(found) < TDM_GUESS_MAX && guess_is_usable(found)) {
             memcpy(type, found, strlen(found) + 1);
         }
     }
-    magic_close(magic);
+    magic->close(cookie);
+}
+
+void tdm_guess_by_bytes(const void *bytes, size_t length, char type[TDM_GUESS_MAX])
+{
+    struct guess_magic magic;
+    memcpy(type, GUESS_UNKNOWN, sizeof(GUESS_UNKNOWN));
+    if (length == 0) {
+        return;
+    }
+    if (guess_open_magic(&magic) == 0) {
+        guess_by_magic(&magic, bytes, length, type);
+    }
+    if (magic.library != NULL) {
+        dlclose(magic.library);
+    }
 }

@@ -1,24 +1,19 @@
 /*
  * credentials.c: the secret is the first line of an environment variable, a file, or what a command
- * says. A command has 60 seconds, no input, and must end with status 0. Buffers are wiped.
+ * says. Commands: client/command.c. Buffers are wiped.
  */
 #include "client/credentials.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "client/command.h"
 #include "util/str.h"
 
 #define CREDENTIALS_MAX ((size_t)64 * 1024)
-#define CREDENTIALS_COMMAND_MS 60000
-#define CREDENTIALS_PAUSE_MS 10
 
 /* Whose secret, and where its error goes. */
 struct credentials {
@@ -76,25 +71,6 @@ static int credentials_from_environment(const struct credentials *own, const cha
                          : credentials_refuse(own, source, name, "is not set");
 }
 
-/* Reads what is there now; 1: more may come, 0: the end, -1: failed (errno). What is behind the
- * first CREDENTIALS_MAX bytes is read and dropped, so that a command can end. */
-static int credentials_read(int file, struct tdm_buf *out)
-{
-    char piece[4096];
-    ssize_t length = read(file, piece, sizeof(piece));
-    int code = errno;
-    if (length > 0) {
-        size_t room = out->max - out->length;
-        tdm_buf_add(out, piece, (size_t)length < room ? (size_t)length : room);
-        tdm_wipe(piece, sizeof(piece));
-    }
-    errno = code;
-    if (length < 0) {
-        return code == EINTR ? 1 : -1;
-    }
-    return length > 0;
-}
-
 static int credentials_from_file(const struct credentials *own, const char *path)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -110,7 +86,7 @@ static int credentials_from_file(const struct credentials *own, const char *path
     }
     int more;
     do {
-        more = credentials_read(file, &text);
+        more = tdm_command_read(file, &text);
     } while (more > 0 && text.length < text.max && memchr(text.data, '\n', text.length) == NULL);
     int code = errno;
     close(file);
@@ -120,105 +96,11 @@ static int credentials_from_file(const struct credentials *own, const char *path
     return kind;
 }
 
-/* Starts `/bin/sh -c line`, its output in `output`; 0 or an error number. */
-static int credentials_spawn(const char *line, int output, pid_t *child)
+/* The error of a command that gave nothing. */
+static int credentials_command_failed(const struct credentials *own, int result)
 {
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t broken_pipe;
-    sigemptyset(&none);
-    sigemptyset(&broken_pipe);
-    sigaddset(&broken_pipe, SIGPIPE);
-    int code = posix_spawn_file_actions_init(&files);
-    if (code != 0) {
-        return code;
-    }
-    code = posix_spawnattr_init(&attributes);
-    if (code != 0) {
-        posix_spawn_file_actions_destroy(&files);
-        return code;
-    }
-    char shell[] = "sh";
-    char option[] = "-c";
-    char *arguments[4] = {shell, option, NULL, NULL};
-    memcpy(&arguments[2], &line, sizeof(line)); /* posix_spawn does not write to it */
-    code = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    if (code == 0) {
-        code = posix_spawn_file_actions_adddup2(&files, output, 1);
-    }
-    if (code == 0) {
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &broken_pipe);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        code = posix_spawn(child, "/bin/sh", &files, &attributes, arguments, environ);
-    }
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&files);
-    return code;
-}
-
-/* Reads to the end of the output; 0, -1 where the deadline passed or reading failed. */
-static int credentials_listen(const struct credentials *own, int file, int64_t deadline_ms,
-                              struct tdm_buf *out)
-{
-    for (;;) {
-        int64_t left = deadline_ms - own->transport->clock.now_ms();
-        struct pollfd wait = {file, POLLIN, 0};
-        int ready = left > 0 ? poll(&wait, 1, (int)left) : 0;
-        if (ready == 0 || (ready < 0 && errno != EINTR)) {
-            return -1;
-        }
-        int more = ready > 0 ? credentials_read(file, out) : 1;
-        if (more <= 0) {
-            return more;
-        }
-    }
-}
-
-/* Waits for the child's end; after the deadline it is killed. 0: it ended with status 0. Where the
- * application lets the system collect its children, the status is not known and nothing is held
- * against the command. */
-static int credentials_wait(const struct credentials *own, pid_t child, int64_t deadline_ms)
-{
-    int status = 0;
-    for (;;) {
-        pid_t ended = waitpid(child, &status, WNOHANG);
-        if (ended == child) {
-            return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
-        }
-        if (ended < 0 && errno != EINTR) {
-            return errno == ECHILD ? 0 : -1;
-        }
-        if (own->transport->clock.now_ms() >= deadline_ms) {
-            kill(child, SIGKILL);
-            while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-            }
-            return -1;
-        }
-        poll(NULL, 0, CREDENTIALS_PAUSE_MS);
-    }
-}
-
-static int credentials_run(const struct credentials *own, const char *line, int *ends,
-                           struct tdm_buf *text)
-{
-    pid_t child;
-    int code = credentials_spawn(line, ends[1], &child);
-    close(ends[1]);
-    if (code != 0) {
-        return credentials_system_error(own, "command", "", code);
-    }
-    int64_t deadline = own->transport->clock.now_ms() + CREDENTIALS_COMMAND_MS;
-    int heard = credentials_listen(own, ends[0], deadline, text);
-    int ended = credentials_wait(own, child, heard == 0 ? deadline : 0);
-    if (own->transport->clock.now_ms() >= deadline) {
-        return credentials_refuse(own, "command", "", "did not end within 60 seconds");
-    }
-    if (heard != 0 || ended != 0) {
-        return credentials_refuse(own, "command", "", "failed");
-    }
-    return credentials_take(own, "command", "", tdm_buf_text(text), text->length);
+    return result > 0 ? credentials_system_error(own, "command", "", result)
+                      : credentials_refuse(own, "command", "", tdm_command_words(result));
 }
 
 static int credentials_from_command(const struct credentials *own, const char *line)
@@ -229,14 +111,9 @@ static int credentials_from_command(const struct credentials *own, const char *l
         return tdm_error_set(own->error, TIDYMAIL_KIND_LOCAL, TIDYMAIL_PHASE_PREPARE,
                              "out of memory while reading the password", NULL);
     }
-    int ends[2];
-    int kind;
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        kind = credentials_system_error(own, "command", "", errno);
-    } else {
-        kind = credentials_run(own, line, ends, &text);
-        close(ends[0]);
-    }
+    int result = tdm_command_run(line, &own->transport->clock, &text);
+    int kind = result != 0 ? credentials_command_failed(own, result)
+                           : credentials_take(own, "command", "", tdm_buf_text(&text), text.length);
     tdm_buf_wipe(&text);
     return kind;
 }

@@ -10,6 +10,7 @@
 
 #include "client/edge.h"
 #include "dkim/dkim.h"
+#include "transport/fronted.h"
 
 #define DKIM_KEY_MAX 65536
 
@@ -21,10 +22,8 @@ struct dkim_signers {
 
 /* A message behind its signatures. */
 struct dkim_stream {
+    struct tdm_fronted signatures; /* first: the context of its functions */
     tidymail_allocator allocator;
-    struct tdm_buf fields;
-    size_t at;
-    tidymail_source message;
 };
 
 static void dkim_release_signers(const tidymail_allocator *allocator, void *signers)
@@ -156,47 +155,14 @@ int tidymail_message_add_dkim(tidymail_message *message, const tidymail_dkim_opt
     return kind;
 }
 
-static ptrdiff_t dkim_read(void *context, void *buffer, size_t capacity)
-{
-    struct dkim_stream *stream = context;
-    size_t left = stream->fields.length - stream->at;
-    if (left == 0) {
-        return stream->message.read(stream->message.context, buffer, capacity);
-    }
-    size_t length = left < capacity ? left : capacity;
-    memcpy(buffer, stream->fields.data + stream->at, length);
-    stream->at += length;
-    return (ptrdiff_t)length;
-}
-
-static int dkim_rewind(void *context)
-{
-    struct dkim_stream *stream = context;
-    stream->at = 0;
-    return stream->message.rewind(stream->message.context);
-}
-
-static int64_t dkim_size(void *context)
-{
-    const struct dkim_stream *stream = context;
-    int64_t size = stream->message.size(stream->message.context);
-    return size < 0 ? size : size + (int64_t)stream->fields.length;
-}
-
-static const char *dkim_error(void *context)
-{
-    const struct dkim_stream *stream = context;
-    return stream->message.error(stream->message.context);
-}
-
 static void dkim_release(void *context)
 {
     struct dkim_stream *stream = context;
     tidymail_allocator allocator = stream->allocator;
-    if (stream->message.release != NULL) {
-        stream->message.release(stream->message.context);
+    if (stream->signatures.inner.release != NULL) {
+        stream->signatures.inner.release(stream->signatures.inner.context);
     }
-    tdm_buf_clear(&stream->fields);
+    tdm_buf_clear(&stream->signatures.fields);
     tdm_free(&allocator, stream);
 }
 
@@ -209,9 +175,9 @@ static int dkim_wrap(tidymail_message *message, tidymail_source *source)
         return tdm_message_fail_memory(message);
     }
     stream->allocator = message->allocator;
-    tdm_buf_init(&stream->fields, &message->allocator, SIZE_MAX / 4);
+    tdm_buf_init(&stream->signatures.fields, &message->allocator, SIZE_MAX / 4);
     int kind = tdm_dkim_sign(list->items, list->count, source, tdm_clock_system.wall_s(),
-                             &stream->fields, &message->error);
+                             &stream->signatures.fields, &message->error);
     if (kind == TIDYMAIL_OK && source->rewind(source->context) != 0) {
         kind = tdm_message_fail(message, "DKIM", "the message cannot be read twice");
     }
@@ -219,13 +185,8 @@ static int dkim_wrap(tidymail_message *message, tidymail_source *source)
         dkim_release(stream);
         return kind;
     }
-    stream->message = *source;
-    source->read = dkim_read;
-    source->rewind = dkim_rewind;
-    source->size = dkim_size;
-    source->error = dkim_error;
+    tdm_fronted_put(&stream->signatures, source);
     source->release = dkim_release;
-    source->context = stream;
     return TIDYMAIL_OK;
 }
 

@@ -51,7 +51,9 @@ tidymail_transport *tidymail_transport_open_with(const char *url,
     }
     tdm_transcript_init(transcript, &transport->allocator, &transport->clock, &own);
     transport->client = transcript;
+    transport->tracing_ms = -1;
     transcript->connection = &transport->tracing;
+    transcript->line_ms = &transport->tracing_ms;
     transport->trace.line = tdm_transcript_line;
     transport->trace.context = transcript;
     transport->deliver = send_deliver;

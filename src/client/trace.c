@@ -64,7 +64,7 @@ static size_t trace_read(const struct tdm_buf *records, size_t at, struct trace_
     return at + sizeof(*record);
 }
 
-/* Drops a quarter at a time, so that it does not cost a move for each line. */
+/* Drops half at a time, so that it does not cost a move for each line. */
 static void trace_make_room(struct tdm_transcript *transcript, size_t length)
 {
     struct tdm_buf *records = &transcript->records;
@@ -72,7 +72,7 @@ static void trace_make_room(struct tdm_transcript *transcript, size_t length)
         struct trace_record record;
         size_t at = 0;
         size_t bytes = 0;
-        while (at <= records->length / 4 && (bytes = trace_read(records, at, &record)) > 0) {
+        while (at <= records->length / 2 && (bytes = trace_read(records, at, &record)) > 0) {
             at = bytes + record.length;
         }
         tdm_buf_drop(records, at);
@@ -133,14 +133,19 @@ static void trace_tell(struct tdm_transcript *transcript, int level,
     tdm_buf_clear(&line);
 }
 
+static int64_t trace_now(const struct tdm_transcript *transcript)
+{
+    int known = transcript->line_ms != NULL && *transcript->line_ms >= 0;
+    return (known ? *transcript->line_ms : transcript->clock->now_ms()) - transcript->start_ms;
+}
+
 static void transcript_tell(struct tdm_transcript *transcript, int mark, int phase, int encrypted,
                             const char *text, size_t length)
 {
-    if (transcript->trace == NULL || mark == TIDYMAIL_SMTP_MARK_STATE) {
+    if (transcript->trace == NULL) {
         return;
     }
-    tidymail_trace_event event = {
-        transcript->clock->now_ms() - transcript->start_ms, mark, phase, encrypted, text, length};
+    tidymail_trace_event event = {trace_now(transcript), mark, phase, encrypted, text, length};
     transcript->trace(transcript->trace_context, &event);
 }
 
@@ -148,18 +153,20 @@ static void transcript_tell(struct tdm_transcript *transcript, int mark, int pha
 static void trace_keep(struct tdm_transcript *transcript, int level, int phase, int mark,
                        const char *text, size_t length)
 {
-    struct trace_record record;
     struct tdm_buf *records = &transcript->records;
-    memset(&record, 0, sizeof(record));
-    record.ms = transcript->clock->now_ms() - transcript->start_ms;
-    record.length = (uint32_t)(length < LINE_MAX_BYTES ? length : LINE_MAX_BYTES);
-    record.connection = transcript->connection != NULL ? *transcript->connection : 0;
-    record.phase = (short)phase;
-    record.mark = (short)mark;
+    struct trace_record record = {
+        .ms = trace_now(transcript),
+        .length = (uint32_t)(length < LINE_MAX_BYTES ? length : LINE_MAX_BYTES),
+        .connection = transcript->connection != NULL ? *transcript->connection : 0,
+        .phase = (short)phase,
+        .mark = (short)mark};
     trace_make_room(transcript, sizeof(record) + record.length);
-    tdm_buf_add(records, &record, sizeof(record));
-    if (tdm_buf_add(records, text, record.length) != 0) {
+    if (tdm_buf_reserve(records, sizeof(record) + record.length) != 0) {
         tdm_buf_reset(records); /* out of memory: half a line says less than none */
+    } else {
+        memcpy(records->data + records->length, &record, sizeof(record));
+        memcpy(records->data + records->length + sizeof(record), text, record.length);
+        records->length += sizeof(record) + record.length;
     }
     trace_tell(transcript, level, &record, text);
 }
@@ -168,6 +175,9 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
                          size_t length)
 {
     struct tdm_transcript *transcript = context;
+    if (mark == TIDYMAIL_SMTP_MARK_STATE) {
+        return; /* states of the engine are not part of a transcript */
+    }
     transcript_tell(transcript, mark, phase, encrypted, text, length);
     switch (mark) {
     case TIDYMAIL_SMTP_MARK_SENT:
@@ -182,7 +192,7 @@ void tdm_transcript_line(void *context, int mark, int phase, int encrypted, cons
         trace_keep(transcript, TIDYMAIL_LOG_INFO, phase, TRACE_NOTE, text, length);
         break;
     default:
-        break; /* states of the engine are not part of a transcript */
+        break;
     }
 }
 

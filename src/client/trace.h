@@ -16,6 +16,7 @@ struct tdm_transcript {
     const struct tdm_clock *clock;
     int64_t start_ms;
     const int *connection;  /* the number of the one whose line comes; NULL: 0 */
+    const int64_t *line_ms; /* when it came; NULL, or -1: now */
     struct tdm_buf records; /* as they came, not made words yet; the oldest fall off */
     int dropped;            /* some fell off */
 };

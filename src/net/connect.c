@@ -42,6 +42,7 @@ struct tdm_connect {
     size_t count;
     size_t next; /* the attempt to start */
     int begun;
+    int looked_up; /* the addresses are a name server's answer */
     struct connect_attempt *winner;
     struct tdm_buf failures; /* "connection refused by 127.0.0.1:25, ..." */
     int timed_out;           /* one of them had no answer in time */
@@ -122,6 +123,27 @@ static void connect_tunnel_done(void *context, const struct tidymail_error *erro
     own->options.done(own->options.context, -1, NULL, error);
 }
 
+/* Tells the addresses, the one that stands first. */
+static void connect_tell_addresses(struct tdm_connect *own)
+{
+    if (!own->looked_up || own->options.resolved == NULL) {
+        return;
+    }
+    struct tdm_address *all = tdm_alloc_array(&own->allocator, own->count, sizeof(*all));
+    if (all == NULL) {
+        return; /* then the name is looked up again */
+    }
+    size_t filled = 0;
+    all[filled++] = own->winner->address;
+    for (size_t i = 0; i < own->count; i++) {
+        if (&own->attempts[i] != own->winner) {
+            all[filled++] = own->attempts[i].address;
+        }
+    }
+    own->options.resolved(own->options.context, all, filled);
+    tdm_free(&own->allocator, all);
+}
+
 /* One of them stands. */
 static void connect_win(struct tdm_connect *own, struct connect_attempt *attempt)
 {
@@ -134,6 +156,7 @@ static void connect_win(struct tdm_connect *own, struct connect_attempt *attempt
             attempt_stop(&own->attempts[i]);
         }
     }
+    connect_tell_addresses(own);
     if (own->target == NULL) {
         connect_hand_over(own);
         return;
@@ -428,6 +451,7 @@ static void connect_resolved(void *context, const struct tdm_address *addresses,
     tdm_net_note(&own->options.trace, &own->allocator, TIDYMAIL_PHASE_RESOLVE, 0, "%s is %s",
                  own->host, tdm_buf_text(&list));
     tdm_buf_clear(&list);
+    own->looked_up = 1;
     connect_use_resolved(own, addresses, count);
     tdm_resolve_free(own->resolve);
     own->resolve = NULL;

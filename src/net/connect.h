@@ -26,6 +26,9 @@ struct tdm_connect_options {
     struct tdm_net_trace trace;
     /* The phase that begins: TIDYMAIL_PHASE_RESOLVE, then _CONNECT; may be NULL. */
     void (*phase)(void *context, int phase);
+    /* Before `done`, where a name was looked up and one of its addresses stands: all of them, that one
+     * first, for the connections that follow soon; may be NULL. */
+    void (*resolved)(void *context, const struct tdm_address *addresses, size_t count);
     /* A non-blocking socket, the callee's from now on, and the address it is connected to (NULL
      * through a proxy: nobody knows it); or -1, NULL, and why: RESOLVE, CONNECTION, TIMEOUT,
      * CONFIGURATION (source) or LOCAL with phase, words, hint, retryable. */

@@ -15,7 +15,6 @@
 #include "net/connect.h"
 
 #define READ_SIZE 16384  /* a whole TLS record (RFC 8446 5.1), so that OpenSSL keeps nothing back */
-int blocks;              /* reads without MSG_DONTWAIT wait, for WAIT_MS at most */
 #define SETTLE_ROUNDS 32 /* then the loop looks whether the server said something */
 #define WAIT_MS 250      /* tdm_link_wait: how long a read waits */
 #define LAST_READS 64    /* after a broken write: what the server still said */
@@ -39,14 +38,16 @@ struct tdm_link {
     int heard;         /* the server said something */
     int more_to_read;  /* the last read may not have emptied the socket */
     int64_t armed;     /* when the timer expires; -1: it does not run */
+    int64_t now;       /* what happens at once has one time */
     int closed;
 };
 
 enum link_io { LINK_DATA, LINK_WAIT, LINK_ENDED };
 
-static int64_t link_now(const struct tdm_link *link)
+/* Time may have passed: the loop or the owner calls, or something took long. */
+static void link_look_at_clock(struct tdm_link *link)
 {
-    return link->options.now_ms();
+    link->now = link->options.now_ms();
 }
 
 static void link_close(struct tdm_link *link)
@@ -74,8 +75,7 @@ static void link_close(struct tdm_link *link)
 
 static void link_fail_memory(struct tdm_link *link, int phase)
 {
-    tidymail_smtp_fail(link->smtp, TIDYMAIL_KIND_LOCAL, phase, 0, "out of memory", NULL,
-                       link_now(link));
+    tidymail_smtp_fail(link->smtp, TIDYMAIL_KIND_LOCAL, phase, 0, "out of memory", NULL, link->now);
 }
 
 static void link_fail(struct tdm_link *link, const struct tidymail_error *error)
@@ -85,12 +85,12 @@ static void link_fail(struct tdm_link *link, const struct tidymail_error *error)
         return;
     }
     tidymail_smtp_fail(link->smtp, error->kind, error->phase, error->retryable, error->message,
-                       error->hint, link_now(link));
+                       error->hint, link->now);
 }
 
 static void link_end_of_file(struct tdm_link *link, const char *words)
 {
-    tidymail_smtp_end_of_file(link->smtp, words, link_now(link));
+    tidymail_smtp_end_of_file(link->smtp, words, link->now);
 }
 
 static void link_end_by_errno(struct tdm_link *link, int number)
@@ -106,10 +106,13 @@ static void link_end_by_errno(struct tdm_link *link, int number)
 static enum link_io link_read_plain(struct tdm_link *link, char *bytes, size_t capacity)
 {
     ssize_t got = recv(link->fd, bytes, capacity, link->waits ? 0 : MSG_DONTWAIT);
+    if (link->waits) {
+        link_look_at_clock(link);
+    }
     if (got > 0) {
         link->heard = 1;
         link->more_to_read = (size_t)got == capacity;
-        tidymail_smtp_feed(link->smtp, bytes, (size_t)got, link_now(link));
+        tidymail_smtp_feed(link->smtp, bytes, (size_t)got, link->now);
         return LINK_DATA;
     }
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
@@ -152,10 +155,13 @@ static enum link_io link_read(struct tdm_link *link)
     tdm_tls_let_wait(link->tls, link->waits);
     enum tdm_tls_result result = tdm_tls_read(link->tls, bytes, sizeof(bytes), &length);
     tdm_tls_let_wait(link->tls, 0);
+    if (link->waits) {
+        link_look_at_clock(link);
+    }
     switch (result) {
     case TDM_TLS_DONE:
         link->more_to_read = tdm_tls_has_more(link->tls);
-        tidymail_smtp_feed(link->smtp, bytes, length, link_now(link));
+        tidymail_smtp_feed(link->smtp, bytes, length, link->now);
         return LINK_DATA;
     case TDM_TLS_WANT_READ:
         return LINK_WAIT;
@@ -196,7 +202,7 @@ static void link_write_broke(struct tdm_link *link, const char *words)
             }
             got = (size_t)status;
         }
-        tidymail_smtp_feed(link->smtp, bytes, got, link_now(link));
+        tidymail_smtp_feed(link->smtp, bytes, got, link->now);
     }
     if (!link_tls_failed(link)) {
         link_end_of_file(link, copy[0] != '\0' ? copy : NULL);
@@ -207,7 +213,7 @@ static enum link_io link_write_plain(struct tdm_link *link, const void *bytes, s
 {
     ssize_t sent = send(link->fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
-        tidymail_smtp_consume(link->smtp, (size_t)sent, link_now(link));
+        tidymail_smtp_consume(link->smtp, (size_t)sent, link->now);
         return LINK_DATA;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
@@ -232,12 +238,13 @@ static enum link_io link_write(struct tdm_link *link)
     if (!tidymail_smtp_output(link->smtp, &bytes, &length)) {
         return LINK_WAIT;
     }
+    link_look_at_clock(link); /* the message's source may have taken long */
     if (link->tls == NULL) {
         return link_write_plain(link, bytes, length);
     }
     switch (tdm_tls_write(link->tls, bytes, length, &written)) {
     case TDM_TLS_DONE:
-        tidymail_smtp_consume(link->smtp, written, link_now(link));
+        tidymail_smtp_consume(link->smtp, written, link->now);
         return LINK_DATA;
     case TDM_TLS_WANT_READ:
         link->write_waits = TDM_READABLE;
@@ -264,7 +271,7 @@ static int link_check_injection(struct tdm_link *link)
     tidymail_smtp_fail(link->smtp, TIDYMAIL_KIND_TLS, TIDYMAIL_PHASE_STARTTLS, 0,
                        "the server sent bytes in clear behind its answer to STARTTLS",
                        "somebody on the way may be injecting replies; nothing of it was believed",
-                       link_now(link));
+                       link->now);
     return 1;
 }
 
@@ -276,6 +283,7 @@ static void link_start_tls(struct tdm_link *link)
     }
     tdm_error_init(&error, &link->allocator);
     struct tdm_tls_context *context = link->options.tls(link->options.owner, &error);
+    link_look_at_clock(link); /* the trust store may just have been loaded */
     if (context == NULL) {
         link_fail(link, &error);
     } else {
@@ -283,6 +291,8 @@ static void link_start_tls(struct tdm_link *link)
         link->handshaking = link->tls != NULL;
         if (link->tls == NULL) {
             link_fail_memory(link, TIDYMAIL_PHASE_TLS);
+        } else if (link->heard) { /* STARTTLS: EHLO follows, not the server's greeting */
+            tdm_tls_speaks_first(link->tls);
         }
     }
     tdm_error_clear(&error);
@@ -301,6 +311,18 @@ static void link_tell_certificate(struct tdm_link *link, const struct tidymail_e
     tdm_certificate_clear(&link->allocator, &facts);
 }
 
+/* What a login may be bound to. */
+static void link_bind(struct tdm_link *link)
+{
+    unsigned char bytes[TDM_TLS_BINDING_MAX];
+    size_t length = 0;
+    const char *type =
+        tdm_smtp_wants_binding(link->smtp) ? tdm_tls_binding(link->tls, bytes, &length) : NULL;
+    if (type != NULL) {
+        tidymail_smtp_tls_binding(link->smtp, type, bytes, length);
+    }
+}
+
 static void link_tls_done(struct tdm_link *link)
 {
     struct tdm_buf facts;
@@ -313,13 +335,9 @@ static void link_tls_done(struct tdm_link *link)
                  version, cipher, tdm_buf_text(&facts));
     tdm_buf_clear(&facts);
     link_tell_certificate(link, NULL);
-    unsigned char binding[TDM_TLS_BINDING_MAX];
-    size_t length = 0;
-    const char *type = tdm_tls_binding(link->tls, binding, &length);
-    if (type != NULL) {
-        tidymail_smtp_tls_binding(link->smtp, type, binding, length);
-    }
-    tidymail_smtp_tls_done(link->smtp, version, cipher, link_now(link));
+    link_bind(link);
+    link_look_at_clock(link);
+    tidymail_smtp_tls_done(link->smtp, version, cipher, link->now);
 }
 
 /* 1 where something changed, 0 where the socket has to be waited for. */
@@ -384,7 +402,7 @@ static void link_arm(struct tdm_link *link, int more_to_write)
     int64_t deadline = tidymail_smtp_deadline(link->smtp);
     /* deadlines move on with every reply: a timer that expires early costs less than one set anew */
     if (deadline >= 0 && (link->armed < 0 || deadline < link->armed)) {
-        int64_t left = deadline - link_now(link);
+        int64_t left = deadline - link->now;
         tdm_timer_set(link->timer, left > 1 ? left : 1);
         link->armed = deadline;
     }
@@ -424,7 +442,7 @@ static void link_settle(struct tdm_link *link, int can_read)
             more = 1;
             break;
         }
-        tidymail_smtp_tick(link->smtp, link_now(link)); /* no stream of bytes holds a deadline up */
+        tidymail_smtp_tick(link->smtp, link->now); /* no stream of bytes holds a deadline up */
         enum link_io got = LINK_WAIT;
         enum link_io written = LINK_WAIT;
         int events = 0;
@@ -449,21 +467,30 @@ static void link_settle(struct tdm_link *link, int can_read)
 static void link_ready(void *context, int events)
 {
     struct tdm_link *link = context;
+    link_look_at_clock(link);
     link_settle(link, (events & TDM_READABLE) != 0 || link->read_waits != 0);
 }
 
 static void link_timer(void *context)
 {
     struct tdm_link *link = context;
+    link_look_at_clock(link);
     link->armed = -1;
-    tidymail_smtp_tick(link->smtp, link_now(link));
+    tidymail_smtp_tick(link->smtp, link->now);
     link_settle(link, 0);
+}
+
+static void link_resolved(void *context, const struct tdm_address *addresses, size_t count)
+{
+    const struct tdm_link *link = context;
+    link->options.resolved(link->options.owner, addresses, count);
 }
 
 static void link_phase(void *context, int phase)
 {
     struct tdm_link *link = context;
-    tdm_smtp_set_phase(link->smtp, phase, link_now(link));
+    link_look_at_clock(link);
+    tdm_smtp_set_phase(link->smtp, phase, link->now);
 }
 
 /* The address, where somebody knows it: through a proxy nobody does. */
@@ -496,6 +523,7 @@ static void link_connected(void *context, int fd, const struct tdm_address *addr
                            const struct tidymail_error *error)
 {
     struct tdm_link *link = context;
+    link_look_at_clock(link);
     if (fd < 0) {
         link_fail(link, error);
     } else {
@@ -506,7 +534,7 @@ static void link_connected(void *context, int fd, const struct tdm_address *addr
         if (link->watch == NULL) {
             link_fail_memory(link, TIDYMAIL_PHASE_CONNECT);
         } else {
-            tidymail_smtp_connected(link->smtp, link_now(link));
+            tidymail_smtp_connected(link->smtp, link->now);
         }
     }
     tdm_connect_free(link->connect);
@@ -553,6 +581,7 @@ void tdm_link_free(struct tdm_link *link)
 void tdm_link_connect(struct tdm_link *link)
 {
     struct tdm_connect_options options;
+    link_look_at_clock(link);
     memset(&options, 0, sizeof(options));
     options.host = link->options.host;
     options.port = link->options.port;
@@ -565,6 +594,7 @@ void tdm_link_connect(struct tdm_link *link)
     options.now_ms = link->options.now_ms;
     options.trace = link->options.trace;
     options.phase = link_phase;
+    options.resolved = link->options.resolved != NULL ? link_resolved : NULL;
     options.done = link_connected;
     options.context = link;
     link->connect = tdm_connect_start(link->loop, &options);
@@ -576,6 +606,7 @@ void tdm_link_connect(struct tdm_link *link)
 
 void tdm_link_drive(struct tdm_link *link)
 {
+    link_look_at_clock(link);
     link_settle(link, 0);
 }
 
@@ -584,6 +615,7 @@ int tdm_link_is_fresh(struct tdm_link *link)
     if (link->closed || link->fd < 0 || !tidymail_smtp_usable(link->smtp)) {
         return 0;
     }
+    link_look_at_clock(link);
     enum link_io got = link_read(link); /* session tickets of TLS 1.3 count as nothing */
     link_settle(link, got == LINK_DATA);
     return got == LINK_WAIT && !link->closed && tidymail_smtp_usable(link->smtp);
@@ -592,9 +624,10 @@ int tdm_link_is_fresh(struct tdm_link *link)
 int tdm_link_wait(struct tdm_link *link)
 {
     int64_t deadline = tidymail_smtp_deadline(link->smtp);
+    link_look_at_clock(link);
     if (link->closed || link->fd < 0 || !link->blocks || link->handshaking || link->more_to_write ||
         link->write_waits != 0 || link->read_waits != 0 || deadline < 0 ||
-        deadline - link_now(link) <= WAIT_MS) {
+        deadline - link->now <= WAIT_MS) {
         return 0;
     }
     link->waits = 1;
@@ -606,14 +639,16 @@ int tdm_link_wait(struct tdm_link *link)
 
 void tdm_link_abort(struct tdm_link *link, const char *words)
 {
+    link_look_at_clock(link);
     tidymail_smtp_fail(link->smtp, TIDYMAIL_KIND_LOCAL, tidymail_smtp_phase(link->smtp), 1, words,
-                       NULL, link_now(link));
+                       NULL, link->now);
     link_events(link);
 }
 
 void tdm_link_quit(struct tdm_link *link)
 {
-    tidymail_smtp_quit(link->smtp, link_now(link));
+    link_look_at_clock(link);
+    tidymail_smtp_quit(link->smtp, link->now);
     link_settle(link, 0);
 }
 

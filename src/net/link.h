@@ -26,6 +26,8 @@ struct tdm_link_options {
     struct tdm_net_trace trace;
     /* The TLS context, made at its first use; NULL with `error` set on failure. */
     struct tdm_tls_context *(*tls)(void *owner, struct tidymail_error *error);
+    /* The addresses that were looked up, the one connected to first; NULL: nobody asks. */
+    void (*resolved)(void *owner, const struct tdm_address *addresses, size_t count);
     /* The server's certificate, also where it was refused; NULL: nobody asks. `facts` is valid during
      * the call. */
     void (*certificate)(void *owner, const struct tdm_certificate *facts);

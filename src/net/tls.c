@@ -79,6 +79,7 @@ struct tdm_tls *tdm_tls_new(struct tdm_tls_context *context, int fd, const char 
         tdm_tls_free(tls);
         return NULL;
     }
+    tls->socket.ssl = tls->ssl;
     BIO_set_data(bio, &tls->socket);
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_app_data(tls->ssl, tls);
@@ -104,6 +105,14 @@ void tdm_tls_free(struct tdm_tls *tls)
     tdm_buf_wipe(&tls->begun);
     tdm_free(&allocator, tls->host);
     tdm_free(&allocator, tls);
+}
+
+/* SSL_get_error looks at the thread's queue, where somebody else may have left something. */
+static void tls_clear_errors(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
 }
 
 /* What an OpenSSL call that failed means; WANT_* where it only has to be repeated. */
@@ -138,7 +147,7 @@ static enum tdm_tls_result tls_result(struct tdm_tls *tls, int status)
 
 enum tdm_tls_result tdm_tls_handshake(struct tdm_tls *tls, struct tidymail_error *error)
 {
-    ERR_clear_error();
+    tls_clear_errors();
     int status = SSL_connect(tls->ssl);
     if (status == 1) {
         tdm_tls_settle_session(tls);
@@ -149,6 +158,7 @@ enum tdm_tls_result tdm_tls_handshake(struct tdm_tls *tls, struct tidymail_error
         return result;
     }
     tls->broken = 1;
+    tdm_tls_forget_sessions(tls->context); /* it may have been refused for the one we offered */
     tdm_tls_read_first(&tls->socket);
     tdm_tls_explain(tls, error);
     return TDM_TLS_FAILED;
@@ -156,7 +166,7 @@ enum tdm_tls_result tdm_tls_handshake(struct tdm_tls *tls, struct tidymail_error
 
 enum tdm_tls_result tdm_tls_read(struct tdm_tls *tls, void *bytes, size_t capacity, size_t *length)
 {
-    ERR_clear_error();
+    tls_clear_errors();
     int status = SSL_read_ex(tls->ssl, bytes, capacity, length);
     tls->heard |= status == 1;
     return status == 1 ? TDM_TLS_DONE : tls_result(tls, status);
@@ -167,6 +177,11 @@ void tdm_tls_let_wait(struct tdm_tls *tls, int wait)
     tls->socket.wait = wait;
 }
 
+void tdm_tls_speaks_first(struct tdm_tls *tls)
+{
+    tls->socket.speaks_first = 1;
+}
+
 int tdm_tls_has_more(const struct tdm_tls *tls)
 {
     return SSL_has_pending(tls->ssl) == 1;
@@ -175,7 +190,7 @@ int tdm_tls_has_more(const struct tdm_tls *tls)
 static enum tdm_tls_result tls_write_once(struct tdm_tls *tls, const void *bytes, size_t length,
                                           size_t *written)
 {
-    ERR_clear_error();
+    tls_clear_errors();
     int status = SSL_write_ex(tls->ssl, bytes, length, written);
     return status == 1 ? TDM_TLS_DONE : tls_result(tls, status);
 }
@@ -206,7 +221,9 @@ enum tdm_tls_result tdm_tls_write(struct tdm_tls *tls, const void *bytes, size_t
             size = begun->length;
         }
     }
+    tls->socket.more = size < length;
     enum tdm_tls_result result = tls_write_once(tls, bytes, size, written);
+    tls->socket.more = 0;
     if (result == TDM_TLS_DONE) {
         tdm_buf_reset(begun);
     } else if (begun->length == 0 &&

@@ -51,13 +51,16 @@ void tdm_tls_free(struct tdm_tls *tls);
 
 /* DONE, WANT_READ, WANT_WRITE, or FAILED with `error` set: kind tls, phase tls, words, hint. */
 enum tdm_tls_result tdm_tls_handshake(struct tdm_tls *tls, struct tidymail_error *error);
-/* DONE with at least one byte, WANT_*, EOF or FAILED. */
 /* The next tdm_tls_read may wait, where the socket is a blocking one with a limit. */
 void tdm_tls_let_wait(struct tdm_tls *tls, int wait);
+/* Before the handshake: something is written as soon as it is done, so its end may wait for that. */
+void tdm_tls_speaks_first(struct tdm_tls *tls);
 /* 1 where OpenSSL holds bytes that were read and not asked for yet. */
 int tdm_tls_has_more(const struct tdm_tls *tls);
+/* DONE with at least one byte, WANT_*, EOF or FAILED. */
 enum tdm_tls_result tdm_tls_read(struct tdm_tls *tls, void *bytes, size_t capacity, size_t *length);
-/* DONE with what was taken of it (at least one byte), WANT_*, EOF or FAILED. */
+/* DONE with what was taken of it (at least one byte), WANT_*, EOF or FAILED. The rest must follow at
+ * once: the kernel may wait for it. */
 enum tdm_tls_result tdm_tls_write(struct tdm_tls *tls, const void *bytes, size_t length,
                                   size_t *written);
 /* Says goodbye (close_notify) where that can be done at once. */

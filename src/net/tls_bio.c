@@ -14,11 +14,20 @@ static int bio_is_retry(int number)
     return number == EAGAIN || number == EWOULDBLOCK || number == EINTR;
 }
 
+/* 1 where the kernel may keep the bytes until those that follow at once: of TLS 1.3 our Finished is the
+ * end of the handshake, below it the server's is waited for. */
+static int bio_more_follows(const struct tdm_tls_socket *own)
+{
+    return own->more || (own->speaks_first && SSL_get_state(own->ssl) == TLS_ST_CW_FINISHED &&
+                         SSL_version(own->ssl) == TLS1_3_VERSION);
+}
+
 static int bio_write(BIO *bio, const char *bytes, int length)
 {
     struct tdm_tls_socket *own = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t sent = send(own->fd, bytes, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = send(own->fd, bytes, (size_t)length,
+                        MSG_NOSIGNAL | MSG_DONTWAIT | (bio_more_follows(own) ? MSG_MORE : 0));
     if (sent < 0) {
         if (bio_is_retry(errno)) {
             BIO_set_retry_write(bio);

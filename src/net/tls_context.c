@@ -189,7 +189,7 @@ void tdm_tls_context_free(struct tdm_tls_context *context)
         return;
     }
     tidymail_allocator allocator = context->allocator;
-    tdm_tls_forget_session(context);
+    tdm_tls_forget_sessions(context);
     SSL_CTX_free(context->ssl);
     if (context->keylog >= 0) {
         close(context->keylog);

@@ -19,7 +19,8 @@
 #include "net/tls.h"
 
 #define TDM_TLS_FIRST_BYTES 64
-#define TDM_TLS_RECORD 16384 /* plain text of one record (RFC 8446 5.1) */
+#define TDM_TLS_SESSIONS_MAX 16 /* a ticket serves one connection; more than two come with each */
+#define TDM_TLS_RECORD 16384    /* plain text of one record (RFC 8446 5.1) */
 
 struct tdm_tls_context {
     tidymail_allocator allocator;
@@ -27,8 +28,9 @@ struct tdm_tls_context {
     BIO_METHOD *bio;
     struct tdm_tls_config config;
     char *ca;
-    /* the last session that a server let us resume, and the name it was verified for */
-    SSL_SESSION *session;
+    /* sessions that a server let us resume, the newest last, and the name they were verified for */
+    SSL_SESSION *sessions[TDM_TLS_SESSIONS_MAX];
+    size_t session_count;
     char *session_host;
     int keylog; /* descriptor; -1: none */
 };
@@ -36,7 +38,10 @@ struct tdm_tls_context {
 /* One session's socket, as the BIO sees it. */
 struct tdm_tls_socket {
     int fd;
-    int wait; /* the next read waits for bytes, as long as SO_RCVTIMEO says */
+    const SSL *ssl;
+    int wait;         /* the next read waits for bytes, as long as SO_RCVTIMEO says */
+    int more;         /* another record follows at once: both may go out together */
+    int speaks_first; /* what we say follows the handshake at once, and may go out with its end */
     int eof;
     int read_errno;
     int write_errno;
@@ -94,10 +99,10 @@ int tdm_tls_load_identity(struct tdm_tls_context *context, struct tidymail_error
 /* tls_session.c */
 void tdm_tls_keep_sessions(struct tdm_tls_context *context);
 void tdm_tls_open_keylog(struct tdm_tls_context *context, const char *path);
-void tdm_tls_forget_session(struct tdm_tls_context *context);
+void tdm_tls_forget_sessions(struct tdm_tls_context *context);
 /* Appends one secret to the key log. */
 void tdm_tls_log_key(const struct tdm_tls_context *context, const char *line);
-/* Before the handshake: offers the session kept for that name. */
+/* Before the handshake: offers the newest session kept for that name. */
 void tdm_tls_offer_session(struct tdm_tls *tls);
 /* After it: keeps what can be used again, and knows the certificate of a resumed session. */
 void tdm_tls_settle_session(struct tdm_tls *tls);

@@ -1,8 +1,8 @@
 /*
  * tls_session.c: sessions that are resumed (RFC 8446 2.2, RFC 5077), what SCRAM binds to, and the key
- * log. One session is kept in a context, which has one trust store and one way to verify; it is
+ * log. Sessions are kept in a context, which has one trust store and one way to verify; they are
  * offered only where the name is the one for which the first handshake was verified, so a resumed
- * session is as good as that one.
+ * session is as good as that one. There are several, since connections may begin together.
  */
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -18,13 +18,21 @@
 
 static void session_keep(struct tdm_tls_context *context, SSL_SESSION *session, const char *host)
 {
-    tdm_tls_forget_session(context);
-    context->session_host = tdm_strdup(&context->allocator, host);
+    if (context->session_host == NULL || !tdm_equal_nocase(context->session_host, host)) {
+        tdm_tls_forget_sessions(context);
+        context->session_host = tdm_strdup(&context->allocator, host);
+    }
     if (context->session_host == NULL) {
         SSL_SESSION_free(session);
         return;
     }
-    context->session = session;
+    if (context->session_count == TDM_TLS_SESSIONS_MAX) {
+        SSL_SESSION_free(context->sessions[0]);
+        context->session_count--;
+        memmove(context->sessions, context->sessions + 1,
+                context->session_count * sizeof(context->sessions[0]));
+    }
+    context->sessions[context->session_count++] = session;
 }
 
 /* OpenSSL has one that can be resumed; 1: its reference is ours now. */
@@ -42,24 +50,27 @@ void tdm_tls_keep_sessions(struct tdm_tls_context *context)
     SSL_CTX_sess_set_new_cb(context->ssl, session_is_new);
 }
 
-void tdm_tls_forget_session(struct tdm_tls_context *context)
+void tdm_tls_forget_sessions(struct tdm_tls_context *context)
 {
-    SSL_SESSION_free(context->session);
-    context->session = NULL;
+    while (context->session_count > 0) {
+        SSL_SESSION_free(context->sessions[--context->session_count]);
+    }
     tdm_free(&context->allocator, context->session_host);
     context->session_host = NULL;
 }
 
+/* A ticket is used once (RFC 8446 C.4), so it is taken away. */
 void tdm_tls_offer_session(struct tdm_tls *tls)
 {
     struct tdm_tls_context *context = tls->context;
-    if (context->session == NULL || !tdm_equal_nocase(context->session_host, tls->host)) {
+    if (context->session_count == 0 || !tdm_equal_nocase(context->session_host, tls->host)) {
         return;
     }
-    if (SSL_set_session(tls->ssl, context->session) != 1) {
+    SSL_SESSION *session = context->sessions[--context->session_count];
+    if (SSL_set_session(tls->ssl, session) != 1) {
         ERR_clear_error();
     }
-    tdm_tls_forget_session(context); /* a ticket is used once (RFC 8446 C.4) */
+    SSL_SESSION_free(session);
 }
 
 void tdm_tls_settle_session(struct tdm_tls *tls)
@@ -73,7 +84,7 @@ void tdm_tls_settle_session(struct tdm_tls *tls)
     /* below TLS 1.3 the same session may be resumed again, and no new one need come */
     SSL_SESSION *session =
         SSL_version(tls->ssl) < TLS1_3_VERSION ? SSL_get1_session(tls->ssl) : NULL;
-    if (session != NULL && tls->context->session == NULL) {
+    if (session != NULL && tls->context->session_count == 0) {
         session_keep(tls->context, session, tls->host);
     } else {
         SSL_SESSION_free(session);

@@ -60,6 +60,17 @@ int tdm_build_check_count(const struct tdm_provider_job *job, const char *what, 
                           job->provider->capabilities.name, max);
 }
 
+int tdm_build_check_length(const struct tdm_provider_job *job, const char *what, const char *text,
+                           size_t max, struct tidymail_error *error)
+{
+    if (strlen(text) <= max) {
+        return TIDYMAIL_OK;
+    }
+    return tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                          "%s: %z bytes are more than %s takes (%z)", what, strlen(text),
+                          job->provider->capabilities.name, max);
+}
+
 int tdm_build_template_number(const struct tdm_provider_job *job, int64_t *number,
                               struct tidymail_error *error)
 {
@@ -99,6 +110,33 @@ const char *tdm_build_file_name(const struct tdm_mail_file *file)
         }
     }
     return "attachment.bin";
+}
+
+enum tdm_feature tdm_build_lost_in_fields(const struct tdm_provider_job *job)
+{
+    const char *names = tdm_provider_option(job, "inline-names");
+    if (tdm_mail_uses(job->mail, TDM_FEATURE_INLINE_NAMES) &&
+        (names == NULL || strcmp(names, "yes") == 0)) {
+        return TDM_FEATURE_INLINE_NAMES;
+    }
+    return tdm_mail_uses(job->mail, TDM_FEATURE_PART_FIELDS) ? TDM_FEATURE_PART_FIELDS
+           : tdm_mail_uses(job->mail, TDM_FEATURE_GROUPS)    ? TDM_FEATURE_GROUPS
+                                                             : TDM_FEATURE_COUNT;
+}
+
+int tdm_build_refuse_beside(const struct tdm_provider_job *job, const char *what,
+                            struct tidymail_error *error)
+{
+    enum tdm_feature lost = tdm_build_lost_in_fields(job);
+    tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                   "%s: %s does not take this with %s", tdm_feature_words(lost),
+                   job->provider->capabilities.name, what);
+    tdm_text_set(&error->allocator, &error->hint,
+                 lost == TDM_FEATURE_INLINE_NAMES
+                     ? "give the image its Content-ID as its name, or leave the name out with the "
+                       "option inline-names=no"
+                     : "leave one of the two out");
+    return error->kind;
 }
 
 int64_t tdm_build_files_size(const struct tdm_mail *mail, int in_base64)

@@ -19,11 +19,28 @@ int tdm_build_check_send_at(const struct tdm_provider_job *job, int64_t max_s, c
 /* Refuses more of `what` ("cc") than the service takes. */
 int tdm_build_check_count(const struct tdm_provider_job *job, const char *what, size_t count,
                           size_t max, struct tidymail_error *error);
+/* Refuses a text of more bytes than the service takes. */
+int tdm_build_check_length(const struct tdm_provider_job *job, const char *what, const char *text,
+                           size_t max, struct tidymail_error *error);
 /* The template where it is to be a number. */
 int tdm_build_template_number(const struct tdm_provider_job *job, int64_t *number,
                               struct tidymail_error *error);
 /* The name of a file; of one that has none "attachment" with the ending of its type. */
 const char *tdm_build_file_name(const struct tdm_mail_file *file);
+/* What the fields of a service have no place for, while MIME has: names of inline images beside their
+ * Content-IDs (unless the option inline-names gives them up), groups of addresses, descriptions of
+ * files. TDM_FEATURE_COUNT: nothing. */
+enum tdm_feature tdm_build_lost_in_fields(const struct tdm_provider_job *job);
+/* Refuses that beside `what`, which MIME has no place for. */
+int tdm_build_refuse_beside(const struct tdm_provider_job *job, const char *what,
+                            struct tidymail_error *error);
+#define TDM_BUILD_INLINE_NAMES                                                                     \
+    {                                                                                              \
+        "inline-names", TDM_OPTION_BOOLEAN, NULL,                                                  \
+            "no: names of inline images beside their Content-IDs are left out, for which the "     \
+            "message "                                                                             \
+            "would go as MIME"                                                                     \
+    }
 /* Bytes of all files, and of their base64. */
 int64_t tdm_build_files_size(const struct tdm_mail *mail, int in_base64);
 /* Characters, not bytes. */

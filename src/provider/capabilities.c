@@ -13,7 +13,7 @@ static const char *const feature_words[] = {
  * sandbox is none of these: without it the message would arrive. */
 #define CAPABILITIES_EXTRAS                                                                        \
     (TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE | TDM_CAN_IDEMPOTENCY | \
-     TDM_CAN_DSN)
+     TDM_CAN_DSN | TDM_CAN_PART_FIELDS | TDM_CAN_GROUPS)
 
 const char *tdm_feature_words(enum tdm_feature feature)
 {
@@ -52,6 +52,45 @@ static int mail_has_file(const struct tdm_mail *mail, int is_inline)
     return 0;
 }
 
+/* An image is shown by its Content-ID; a name that differs is what it is saved as. */
+static int mail_names_images(const struct tdm_mail *mail)
+{
+    for (size_t i = 0; i < mail->file_count; i++) {
+        const struct tdm_mail_file *file = &mail->files[i];
+        if (file->is_inline && file->content_id != NULL && file->name != NULL &&
+            file->name[0] != '\0' && strcmp(file->name, file->content_id) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What only MIME says of a file: a description, and a Content-ID where it is not inline. */
+static int mail_has_part_fields(const struct tdm_mail *mail)
+{
+    for (size_t i = 0; i < mail->file_count; i++) {
+        const struct tdm_mail_file *file = &mail->files[i];
+        if (file->description != NULL || (!file->is_inline && file->content_id != NULL)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Those in Bcc are shown to nobody. */
+static int mail_has_groups(const struct tdm_mail *mail)
+{
+    const struct tdm_mailbox_list *lists[] = {mail->to, mail->cc, mail->reply_to};
+    for (size_t k = 0; k < sizeof(lists) / sizeof(lists[0]); k++) {
+        for (size_t i = 0; i < lists[k]->count; i++) {
+            if (lists[k]->items[i].group != NULL) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
 static int mail_has_wishes(const struct tdm_mail *mail)
 {
     const struct tdm_wishes *wishes = tdm_message_wishes(mail->message);
@@ -79,6 +118,12 @@ int tdm_mail_uses(const struct tdm_mail *mail, enum tdm_feature feature)
         return mail_has_file(mail, 0);
     case TDM_FEATURE_INLINE:
         return mail_has_file(mail, 1);
+    case TDM_FEATURE_INLINE_NAMES:
+        return mail_names_images(mail);
+    case TDM_FEATURE_PART_FIELDS:
+        return mail_has_part_fields(mail);
+    case TDM_FEATURE_GROUPS:
+        return mail_has_groups(mail);
     case TDM_FEATURE_CALENDAR:
         return mail->calendar != NULL;
     case TDM_FEATURE_RAW:

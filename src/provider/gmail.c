@@ -155,6 +155,9 @@ static const struct tdm_answer_row gmail_rows[] = {
      "console"},
     {0, "domainPolicy", NULL, TDM_MEANS_ACCOUNT,
      "the domain's administrators do not allow this application to use Gmail: ask them"},
+    {0, "quotaExceeded", NULL, TDM_MEANS_QUOTA_PERIOD, NULL},
+    {400, NULL, "Invalid To header|Invalid Cc header|Invalid Bcc header", TDM_MEANS_RECIPIENT,
+     NULL},
     {0, "invalidArgument", "recipient", TDM_MEANS_RECIPIENT, NULL},
     {400, NULL, "mail service not enabled", TDM_MEANS_ACCOUNT,
      "the account has no Gmail mailbox: send as one that has (option user)"},
@@ -212,7 +215,8 @@ const struct tdm_provider tdm_provider_gmail = {
     .capabilities = {.name = "Gmail",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_CALENDAR | TDM_CAN_RAW,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW,
                      .max_size = GMAIL_MAX},
     .options = gmail_options,
     .build = gmail_build,

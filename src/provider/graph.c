@@ -23,6 +23,10 @@
     "allow "                                                                                       \
     "Mail.Send"
 
+#define GRAPH_FULL_HINT                                                                            \
+    "the mailbox is full: make room in it, or do not keep copies of what is sent (option "         \
+    "save-to-sent=no)"
+
 static const struct tdm_service_option graph_options[] = {
     {"delivery-receipt", TDM_OPTION_BOOLEAN, "message/isDeliveryReceiptRequested",
      "yes: ask for a delivery receipt"},
@@ -40,12 +44,18 @@ static const struct tdm_service_option graph_options[] = {
 static int graph_fits_json(const struct tdm_mail *mail)
 {
     if (mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
-        (mail->text != NULL && mail->html != NULL) || mail->field_count > GRAPH_HEADERS_MAX) {
+        (mail->text != NULL && mail->html != NULL) || tdm_mail_uses(mail, TDM_FEATURE_GROUPS) ||
+        mail->field_count > GRAPH_HEADERS_MAX) {
         return 0;
     }
     for (size_t i = 0; i < mail->field_count; i++) {
         const char *name = mail->fields[i].name;
         if (!tdm_starts_nocase(name, strlen(name), "x-")) {
+            return 0;
+        }
+    }
+    for (size_t i = 0; i < mail->file_count; i++) {
+        if (mail->files[i].description != NULL) {
             return 0;
         }
     }
@@ -223,6 +233,12 @@ static const struct tdm_answer_row graph_rows[] = {
     {0, "MailboxNotEnabledForRESTAPI", NULL, TDM_MEANS_ACCOUNT,
      "the account has no mailbox in Exchange Online"},
     {0, "ErrorMessageSizeExceeded", NULL, TDM_MEANS_SIZE, NULL},
+    /* learn.microsoft.com/graph/errors: 507, 509; the code of 507 in microsoftgraph/microsoft-graph-docs,
+     * issue 3935 */
+    {0, "ErrorQuotaExceeded", NULL, TDM_MEANS_QUOTA, GRAPH_FULL_HINT},
+    {507, NULL, NULL, TDM_MEANS_QUOTA, GRAPH_FULL_HINT},
+    {0, "ErrorMessageSubmissionBlocked", NULL, TDM_MEANS_QUOTA_PERIOD, NULL},
+    {509, NULL, NULL, TDM_MEANS_RATE, NULL},
     {0, "TooManyRequests", NULL, TDM_MEANS_RATE, NULL},
     {0, "ApplicationThrottled", NULL, TDM_MEANS_RATE,
      "four requests at once are taken for one mailbox: send over fewer connections"},
@@ -259,7 +275,8 @@ const struct tdm_provider tdm_provider_graph = {
     .capabilities = {.name = "Graph",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_CALENDAR | TDM_CAN_RAW,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW,
                      .max_recipients = GRAPH_RECIPIENTS_MAX,
                      .max_size = 4 * 1024 * 1024},
     .options = graph_options,

@@ -128,25 +128,35 @@ static int mail_read_stream(struct tdm_mail_file *file, struct tdm_stream *strea
                           label[0] != '\0' ? ": " : "", tdm_stream_error(stream));
 }
 
-static char *mail_content_id(const tidymail_allocator *allocator, const tidymail_part *part)
+/* A field of the part; NULL: it has none. */
+static const struct tdm_field *mail_part_field(const tidymail_part *part, const char *name)
 {
     for (size_t i = 0; i < part->field_count; i++) {
-        if (tdm_equal_nocase(part->fields[i].name, "Content-ID")) {
-            const char *value = part->fields[i].value + 1; /* <...> */
-            return tdm_strndup(allocator, value, strlen(value) - 1);
+        if (tdm_equal_nocase(part->fields[i].name, name)) {
+            return &part->fields[i];
         }
     }
     return NULL;
 }
 
-static int mail_has_content_id(const tidymail_part *part)
+/* Content-ID and Content-Description. 0, or -1 when out of memory. */
+static int mail_read_part_fields(const tidymail_allocator *allocator, const tidymail_part *part,
+                                 struct tdm_mail_file *file)
 {
-    for (size_t i = 0; i < part->field_count; i++) {
-        if (tdm_equal_nocase(part->fields[i].name, "Content-ID")) {
-            return 1;
-        }
+    const struct tdm_field *id = mail_part_field(part, "Content-ID");
+    const struct tdm_field *description = mail_part_field(part, "Content-Description");
+    if (id != NULL) { /* <...> */
+        file->content_id = tdm_strndup(allocator, id->value + 1, strlen(id->value) - 2);
     }
-    return 0;
+    if (description != NULL) {
+        file->description = description->form == TDM_FIELD_FINISHED
+                                ? mail_unfold(allocator, description->value)
+                                : tdm_strdup(allocator, description->value);
+    }
+    return (id != NULL && file->content_id == NULL) ||
+                   (description != NULL && file->description == NULL)
+               ? -1
+               : 0;
 }
 
 static int mail_add_file(struct tdm_mail *mail, const tidymail_part *part, int is_inline,
@@ -159,10 +169,8 @@ static int mail_add_file(struct tdm_mail *mail, const tidymail_part *part, int i
     file->name = tdm_strdup(allocator, part->name);
     file->type = mail_type_of(allocator, part);
     file->media_type = tdm_strdup(allocator, part->type.type);
-    file->content_id = mail_content_id(allocator, part);
-    if (file->type == NULL || file->media_type == NULL ||
-        (part->name != NULL && file->name == NULL) ||
-        (file->content_id == NULL && mail_has_content_id(part))) {
+    if (mail_read_part_fields(allocator, part, file) != 0 || file->type == NULL ||
+        file->media_type == NULL || (part->name != NULL && file->name == NULL)) {
         return mail_no_memory(error);
     }
     if (part->stream != NULL) {
@@ -275,6 +283,7 @@ void tdm_mail_clear(struct tdm_mail *mail)
         tdm_free(&allocator, file->type);
         tdm_free(&allocator, file->media_type);
         tdm_free(&allocator, file->content_id);
+        tdm_free(&allocator, file->description);
         tdm_buf_clear(&file->bytes);
     }
     tdm_free(&allocator, mail->files);

@@ -14,10 +14,11 @@ struct tdm_mail_field {
 };
 
 struct tdm_mail_file {
-    char *name;       /* NULL: it has none */
-    char *type;       /* "text/plain; charset=utf-8", whole */
-    char *media_type; /* "text/plain" */
-    char *content_id; /* without brackets; NULL: it has none */
+    char *name;        /* NULL: it has none */
+    char *type;        /* "text/plain; charset=utf-8", whole */
+    char *media_type;  /* "text/plain" */
+    char *content_id;  /* without brackets; NULL: it has none */
+    char *description; /* unfolded; NULL: it has none */
     int is_inline;
     struct tdm_buf bytes;
 };

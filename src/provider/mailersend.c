@@ -302,7 +302,15 @@ static void mailersend_refuse(const struct tdm_provider_job *job, const json_t *
     struct tdm_answer answer = {response->status, code[0] != '\0' ? code : NULL,
                                 words.length > 0 ? tdm_buf_text(&words) : NULL,
                                 tdm_answer_retry_after(response, job->now_s)};
-    if (answer.retry_after < 0 && response->status == 429) {
+    if (strcmp(code, "MS42901") ==
+        0) { /* the day's quota: what the minute's rate says is no wait */
+        const char *reset = tdm_http_response_field(response, "x-apiquota-reset");
+        int64_t then;
+        if (answer.retry_after < 0 && reset != NULL && tdm_build_date_read(reset, &then) == 0 &&
+            then - job->now_s < 366 * 86400) {
+            answer.retry_after = then > job->now_s ? (int)(then - job->now_s) : 0;
+        }
+    } else if (answer.retry_after < 0 && response->status == 429) {
         answer.retry_after = tdm_answer_reset(response, "x-ratelimit-reset", 1, job->now_s);
     }
     tdm_answer_refuse(job, mailersend_rows, MAILERSEND_ROWS, &answer, report);
@@ -374,7 +382,8 @@ const struct tdm_provider tdm_provider_mailersend = {
     .capabilities = {.name = "MailerSend",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_HEADERS |
                             TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS | TDM_CAN_INLINE |
-                            TDM_CAN_TAGS | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE,
+                            TDM_CAN_INLINE_NAMES | TDM_CAN_TAGS | TDM_CAN_TRACKING |
+                            TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE,
                      .max_recipients = MAILERSEND_TO_MAX + MAILERSEND_CC_MAX + MAILERSEND_BCC_MAX,
                      .max_reply_to = 1,
                      .max_tags = 5},

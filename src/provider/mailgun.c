@@ -3,9 +3,10 @@
  * /v3/DOMAIN/messages.mime.
  *
  * What is special: 401 is plain text; a wrong path answers 200 with the words "Mailgun Magnificent
- * API"; how long to wait stands in words; an inline image is found by its file name; a file without a
- * name gets lost, so that each gets one; a name that is not ASCII and holds punctuation gets mangled
- * unless it is encoded (the last two seen by the django-anymail project).
+ * API"; how long to wait stands in words; an inline image is found by its file name, so that one with
+ * another name goes as MIME; a file without a name gets lost, so that each gets one; a name that is not
+ * ASCII and holds punctuation gets mangled unless it is encoded (the last two seen by the
+ * django-anymail project).
  */
 #include <string.h>
 
@@ -31,6 +32,7 @@ static const struct tdm_service_option mailgun_options[] = {
     {"deliverytime-optimize-period", TDM_OPTION_TEXT, "o:deliverytime-optimize-period",
      "the hours in which Mailgun chooses the best time, such as 24h"},
     {"dkim", TDM_OPTION_BOOLEAN, "o:dkim", "no: the message is not signed"},
+    TDM_BUILD_INLINE_NAMES,
     {"recipient-variables", TDM_OPTION_JSON, "recipient-variables",
      "values for each recipient, who then gets a message of the own: {\"a@x.org\": {...}}"},
     {"require-tls", TDM_OPTION_BOOLEAN, "o:require-tls", "yes: delivered over TLS only"},
@@ -64,12 +66,24 @@ static int mailgun_is_empty(const struct tdm_provider_job *job)
            tdm_provider_option(job, "amp-html") == NULL;
 }
 
+/* What MIME has no place for, in the way of an image's name; NULL: nothing. */
+static const char *mailgun_keeps_fields(const struct tdm_provider_job *job)
+{
+    return job->mail->service->template_id != NULL        ? "a template"
+           : tdm_provider_option(job, "amp-html") != NULL ? "the option amp-html"
+           : tdm_provider_option(job, "recipient-variables") != NULL
+               ? "the option recipient-variables"
+               : NULL;
+}
+
 /* What the fields cannot say. */
 static int mailgun_needs_mime(const struct tdm_provider_job *job)
 {
     const struct tdm_mail *mail = job->mail;
     return mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
-           mail->message->envelope_to.count > 0 || mailgun_is_empty(job);
+           mail->message->envelope_to.count > 0 || mailgun_is_empty(job) ||
+           (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT &&
+            mailgun_keeps_fields(job) == NULL);
 }
 
 static int mailgun_is_plain(const char *name)
@@ -277,7 +291,7 @@ static void mailgun_add_options(struct tdm_form *form, const struct tdm_provider
                                 struct tidymail_error *error)
 {
     for (const struct tdm_service_option *at = mailgun_options; at->name != NULL; at++) {
-        const char *value = tdm_provider_option(job, at->name);
+        const char *value = at->path != NULL ? tdm_provider_option(job, at->name) : NULL;
         if (value != NULL) {
             tdm_form_add(form, at->path, value);
         }
@@ -369,6 +383,9 @@ static int mailgun_build(const struct tdm_provider_job *job, struct tdm_http_req
     if (is_mime) {
         mailgun_add_mime(&form, job, error);
     } else {
+        if (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT) {
+            tdm_build_refuse_beside(job, mailgun_keeps_fields(job), error);
+        }
         mailgun_add_content(&form, job, error);
     }
     mailgun_add_service(&form, job, error);
@@ -468,7 +485,8 @@ const struct tdm_provider tdm_provider_mailgun = {
     .capabilities = {.name = "Mailgun",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
                             TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING |
                             TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
                      .max_recipients = 1000,

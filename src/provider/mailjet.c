@@ -14,6 +14,7 @@
 
 #define MAILJET_LIST_MAX 50
 #define MAILJET_SUBJECT_MAX 255
+#define MAILJET_URL_TAGS_MAX 256
 #define MAILJET_FILES_MAX (INT64_C(15) * 1024 * 1024) /* in base64 */
 
 static const struct tdm_service_option mailjet_options[] = {
@@ -167,6 +168,10 @@ static int mailjet_build(const struct tdm_provider_job *job, struct tdm_http_req
     if (origin == NULL) {
         return error->kind;
     }
+    const char *url_tags = tdm_provider_option(job, "url-tags");
+    if (url_tags != NULL) {
+        tdm_build_check_length(job, "option url-tags", url_tags, MAILJET_URL_TAGS_MAX, error);
+    }
     if (tdm_build_characters(mail->subject) > MAILJET_SUBJECT_MAX) {
         return tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
                               "subject: longer than the %d characters that Mailjet takes",
@@ -205,6 +210,10 @@ static const struct tdm_answer_row mailjet_rows[] = {
     {401, NULL, "suspended|blocked", TDM_MEANS_ACCOUNT, NULL},
     {401, NULL, NULL, TDM_MEANS_CREDENTIALS,
      "check both keys in the URL (mailjet://KEY:SECRET@): the API key and the secret key"},
+    /* no words for it are documented */
+    {429, NULL, "sending limit|quota|daily limit|monthly limit|sending credits",
+     TDM_MEANS_QUOTA_PERIOD, NULL},
+    {402, NULL, NULL, TDM_MEANS_QUOTA, NULL},
     {0, "send-0008", NULL, TDM_MEANS_SENDER, NULL},
     {0, "send-0011", NULL, TDM_MEANS_DATA, "leave out the header field that it names"},
     {0, "send-0015", NULL, TDM_MEANS_DATA, "send to fewer recipients at once: 50 in each list"},
@@ -307,8 +316,9 @@ const struct tdm_provider tdm_provider_mailjet = {
     .capabilities = {.name = "Mailjet",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA |
-                            TDM_CAN_TRACKING | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_SMTPUTF8 |
+                            TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_TEMPLATE |
+                            TDM_CAN_SANDBOX,
                      .max_recipients = 3 * MAILJET_LIST_MAX,
                      .max_reply_to = 1,
                      .max_tags = 1},

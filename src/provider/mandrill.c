@@ -3,7 +3,9 @@
  * and, for what only MIME can say, send-raw.json.
  *
  * What is special: the key is a member of the body; a status for each recipient, so that 200 can hide
- * refusals; errors are told apart by their name, for their numbers mean two things each. Addresses in
+ * refusals; an image has one place for its name and its Content-ID, so that one with a name goes as MIME,
+ * where tags and the like are header fields, as over SMTP (send-raw takes a message "exactly as if it were
+ * sent through" its SMTP servers); errors are told apart by their name, for their numbers mean two things each. Addresses in
  * UTF-8 are refused here: Mandrill sends to them with a To field that is not right (seen by the
  * django-anymail project).
  */
@@ -17,6 +19,7 @@
 #include "util/utf8.h"
 
 #define MANDRILL_TAG_MAX 50
+#define MANDRILL_LINE_MAX 960
 #define MANDRILL_AHEAD_S (INT64_C(365) * 86400)
 
 static const struct tdm_service_option mandrill_options[] = {
@@ -33,6 +36,7 @@ static const struct tdm_service_option mandrill_options[] = {
     {"important", TDM_OPTION_BOOLEAN, "message/important", "yes: ahead of other messages"},
     {"inline-css", TDM_OPTION_BOOLEAN, "message/inline_css",
      "yes: style sheets become style attributes"},
+    TDM_BUILD_INLINE_NAMES,
     {"ip-pool", TDM_OPTION_TEXT, "ip_pool", "the pool of dedicated addresses to send from"},
     {"merge", TDM_OPTION_BOOLEAN, "message/merge", "no: nothing is filled in"},
     {"merge-language", TDM_OPTION_TEXT, "message/merge_language", "mailchimp or handlebars"},
@@ -56,12 +60,67 @@ static const struct tdm_service_option mandrill_options[] = {
     {0},
 };
 
+/* Options that are header fields of a message that goes as MIME:
+ * mailchimp.com/developer/transactional/docs/smtp-integration. */
+static const char *const mandrill_mime_options[][2] = {
+    {"auto-html", "X-MC-AutoHtml"},
+    {"auto-text", "X-MC-Autotext"},
+    {"bcc-address", "X-MC-BccAddress"},
+    {"google-analytics-campaign", "X-MC-GoogleAnalyticsCampaign"},
+    {"important", "X-MC-Important"},
+    {"inline-css", "X-MC-InlineCSS"},
+    {"preserve-recipients", "X-MC-PreserveRecipients"},
+    {"signing-domain", "X-MC-SigningDomain"},
+    {"subaccount", "X-MC-Subaccount"},
+    {"tracking-domain", "X-MC-TrackingDomain"},
+    {"url-strip-qs", "X-MC-URLStripQS"},
+    {"view-content-link", "X-MC-ViewContentLink"},
+};
+
+#define MANDRILL_MIME_OPTIONS (sizeof(mandrill_mime_options) / sizeof(mandrill_mime_options[0]))
+
+/* The option has no place in MIME. */
+static int mandrill_is_fields_only(const struct tdm_service_option *option)
+{
+    for (size_t i = 0; i < MANDRILL_MIME_OPTIONS; i++) {
+        if (strcmp(option->name, mandrill_mime_options[i][0]) == 0) {
+            return 0;
+        }
+    }
+    return option->path != NULL && (strncmp(option->path, "message/", 8) == 0 ||
+                                    strcmp(option->path, "template_content") == 0);
+}
+
+/* X-MC-Track says both, and what it does not name is off. */
+static int mandrill_tracks_one(const struct tdm_service_wishes *service)
+{
+    return (service->track_opens == TIDYMAIL_TRACKING_DEFAULT) !=
+           (service->track_clicks == TIDYMAIL_TRACKING_DEFAULT);
+}
+
+/* What MIME has no place for, in the way of an image's name; NULL: nothing. */
+static const char *mandrill_keeps_fields(const struct tdm_provider_job *job)
+{
+    for (const struct tdm_service_option *at = mandrill_options; at->name != NULL; at++) {
+        if (mandrill_is_fields_only(at) && tdm_provider_option(job, at->name) != NULL) {
+            return at->name;
+        }
+    }
+    return job->mail->service->template_id != NULL     ? "a template"
+           : mandrill_tracks_one(job->mail->service)   ? "a switch for opens or clicks alone"
+           : tdm_provider_option(job, "extra") != NULL ? "extra"
+                                                       : NULL;
+}
+
 /* Inline files that are no images, recipients of the envelope, a Sender and invitations have no
  * place in the JSON. */
-static int mandrill_needs_mime(const struct tdm_mail *mail)
+static int mandrill_needs_mime(const struct tdm_provider_job *job)
 {
+    const struct tdm_mail *mail = job->mail;
     if (mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
-        mail->message->envelope_to.count > 0) {
+        mail->message->envelope_to.count > 0 ||
+        (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT &&
+         mandrill_keeps_fields(job) == NULL)) {
         return 1;
     }
     for (size_t i = 0; i < mail->file_count; i++) {
@@ -206,26 +265,112 @@ static void mandrill_put_service(struct tdm_json *json, const struct tdm_provide
     }
 }
 
-/* What send-raw has no member for. */
+/* What a message that goes as MIME has no place for. */
 static void mandrill_check_mime(const struct tdm_provider_job *job, struct tidymail_error *error)
 {
-    static const enum tdm_feature lacking[] = {TDM_FEATURE_TAGS, TDM_FEATURE_METADATA,
-                                               TDM_FEATURE_TRACKING, TDM_FEATURE_TEMPLATE};
-    for (size_t i = 0; i < sizeof(lacking) / sizeof(lacking[0]); i++) {
-        if (tdm_provider_wants(job, lacking[i])) {
-            tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
-                           "%s: Mandrill does not take this with a message that goes as MIME",
-                           tdm_feature_words(lacking[i]));
-        }
+    static const char words[] = "Mandrill does not take this with a message that goes as MIME";
+    if (job->mail->service->template_id != NULL) {
+        tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE, "%s: %s",
+                       tdm_feature_words(TDM_FEATURE_TEMPLATE), words);
+    }
+    if (mandrill_tracks_one(job->mail->service)) {
+        tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                       "%s: of opens or clicks alone: %s", tdm_feature_words(TDM_FEATURE_TRACKING),
+                       words);
     }
     for (const struct tdm_service_option *at = mandrill_options; at->name != NULL; at++) {
-        if (at->path != NULL &&
-            (strncmp(at->path, "message/", 8) == 0 || strcmp(at->path, "template_content") == 0) &&
-            tdm_provider_option(job, at->name) != NULL) {
-            tdm_error_setf(
-                error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
-                "option %s: Mandrill does not take this with a message that goes as MIME",
-                at->name);
+        const char *value = tdm_provider_option(job, at->name);
+        if (value != NULL && mandrill_is_fields_only(at)) {
+            tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE, "option %s: %s",
+                           at->name, words);
+        }
+    }
+}
+
+/* A field of ASCII on lines of 998 characters at most (RFC 5322 2.1.1). */
+static void mandrill_add_field(struct tdm_buf *out, const char *name, const char *value,
+                               const char *what, struct tidymail_error *error)
+{
+    size_t length = strlen(value);
+    if (tdm_has_8bit(value, length) || tdm_find_control(value, length) < length ||
+        length > MANDRILL_LINE_MAX) {
+        tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                       "%s: Mandrill takes one line of ASCII with a message that goes as MIME",
+                       what);
+    }
+    tdm_buf_addf(out, "%s%s\r\n", name, value);
+}
+
+static void mandrill_add_tags(struct tdm_buf *out, const struct tdm_provider_job *job,
+                              struct tidymail_error *error)
+{
+    const struct tdm_service_wishes *service = job->mail->service;
+    mandrill_check_tags(job->mail, error);
+    for (size_t i = 0; i < service->tag_count; i++) {
+        if (strchr(service->tags[i], ',') != NULL) {
+            tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                          "tags: Mandrill parts them by commas with a message that goes as MIME, "
+                          "so none may be in a tag",
+                          NULL);
+        }
+        mandrill_add_field(out, i == 0 ? "X-MC-Tags: " : " ,", service->tags[i], "tags", error);
+    }
+}
+
+static int mandrill_take(const char *bytes, size_t length, void *context)
+{
+    return tdm_buf_add(context, bytes, length);
+}
+
+/* A line for each member: blanks between them are no part of JSON. */
+static void mandrill_add_metadata(struct tdm_buf *out, const struct tdm_provider_job *job,
+                                  struct tidymail_error *error)
+{
+    const struct tdm_service_pairs *metadata = &job->mail->service->metadata;
+    for (size_t i = 0; i < metadata->count; i++) {
+        struct tdm_buf line;
+        tdm_buf_init(&line, job->allocator, TDM_HEADER_TEXT_MAX);
+        json_t *pair = json_object();
+        line.failed |=
+            json_object_set_new(pair, metadata->items[i].name,
+                                json_string(metadata->items[i].value)) != 0 ||
+            json_dump_callback(pair, mandrill_take, &line, JSON_COMPACT | JSON_ENSURE_ASCII) != 0;
+        json_decref(pair);
+        out->failed |= line.failed;
+        if (!line.failed && line.length > 2) {
+            line.data[line.length - 1] = i + 1 < metadata->count ? ',' : '}';
+            mandrill_add_field(out, i == 0 ? "X-MC-Metadata: " : " ", tdm_buf_text(&line) + (i > 0),
+                               "metadata", error);
+        }
+        tdm_buf_clear(&line);
+    }
+}
+
+/* What stands in front of the message; Mandrill takes it out. */
+static void mandrill_add_fields(struct tdm_buf *out, const struct tdm_provider_job *job,
+                                struct tidymail_error *error)
+{
+    const struct tdm_service_wishes *service = job->mail->service;
+    mandrill_add_tags(out, job, error);
+    mandrill_add_metadata(out, job, error);
+    if (tdm_provider_wants(job, TDM_FEATURE_TRACKING)) {
+        int opens = service->track_opens == TIDYMAIL_TRACKING_ON;
+        int clicks = service->track_clicks == TIDYMAIL_TRACKING_ON;
+        tdm_buf_addf(out, "X-MC-Track: %s\r\n",
+                     opens && clicks ? "opens,clicks"
+                     : opens         ? "opens"
+                     : clicks        ? "clicks"
+                                     : "none");
+    }
+    for (size_t i = 0; i < MANDRILL_MIME_OPTIONS; i++) {
+        const char *value = tdm_provider_option(job, mandrill_mime_options[i][0]);
+        if (value != NULL) {
+            tdm_buf_addf(out, "%s", mandrill_mime_options[i][1]);
+            mandrill_add_field(out, ": ",
+                               strcmp(value, "yes") == 0  ? "true"
+                               : strcmp(value, "no") == 0 ? "false"
+                                                          : value,
+                               mandrill_mime_options[i][0], error);
         }
     }
 }
@@ -237,6 +382,7 @@ static void mandrill_put_mime(struct tdm_json *json, const struct tdm_provider_j
     json_t *to = tdm_json_array(json);
     mandrill_check_mime(job, error);
     tdm_buf_init(&mime, job->allocator, TDM_HTTP_BODY_MAX);
+    mandrill_add_fields(&mime, job, error);
     if (error->kind == TIDYMAIL_OK) {
         tdm_mail_read_raw(job->mail, 0, &mime, error);
     }
@@ -257,6 +403,25 @@ static void mandrill_put_mime(struct tdm_json *json, const struct tdm_provider_j
     mandrill_put_return_path(json, job, root, error);
 }
 
+/* The options that became header fields are not members too; "message" is none of send-raw. */
+static void mandrill_drop_members(const struct tdm_provider_job *job, json_t *root,
+                                  struct tidymail_error *error)
+{
+    json_t *message = json_object_get(root, "message");
+    for (const struct tdm_service_option *at = mandrill_options; at->name != NULL; at++) {
+        if (at->path != NULL && strncmp(at->path, "message/", 8) == 0 &&
+            tdm_provider_option(job, at->name) != NULL) {
+            json_object_del(message, at->path + 8);
+        }
+    }
+    if (json_object_size(message) > 0) {
+        tdm_error_set(
+            error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+            "option extra: Mandrill takes no \"message\" with a message that goes as MIME", NULL);
+    }
+    json_object_del(root, "message");
+}
+
 static int mandrill_build(const struct tdm_provider_job *job, struct tdm_http_request *request,
                           struct tidymail_error *error)
 {
@@ -270,7 +435,7 @@ static int mandrill_build(const struct tdm_provider_job *job, struct tdm_http_re
     struct tdm_json json = {0};
     json_t *root = tdm_json_object(&json);
     tdm_json_put_text(&json, root, "key", job->account->key);
-    if (mandrill_needs_mime(mail)) {
+    if (mandrill_needs_mime(job)) {
         mandrill_put_mime(&json, job, root, error);
     } else {
         json_t *message = tdm_json_object(&json);
@@ -281,12 +446,18 @@ static int mandrill_build(const struct tdm_provider_job *job, struct tdm_http_re
         tdm_build_put_some(&json, message, "subject", mail->subject);
         tdm_build_put_some(&json, message, "text", mail->text);
         tdm_build_put_some(&json, message, "html", mail->html);
+        if (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT) {
+            tdm_build_refuse_beside(job, mandrill_keeps_fields(job), error);
+        }
         mandrill_put_files(&json, mail, message);
         mandrill_put_return_path(&json, job, message, error);
         mandrill_put_service(&json, job, root, message, error);
     }
     mandrill_put_send_at(&json, job, root, error);
     tdm_json_put_options(&json, job, root, error);
+    if (mandrill_needs_mime(job)) {
+        mandrill_drop_members(job, root, error);
+    }
     tdm_http_request_set_target(request, origin, path);
     tdm_http_request_add(request, "Accept", "application/json");
     return tdm_json_finish(&json, root, request, error);
@@ -400,7 +571,8 @@ const struct tdm_provider tdm_provider_mandrill = {
     .capabilities = {.name = "Mandrill",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
                             TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
                             TDM_CAN_TEMPLATE,
                      .max_size = 25 * 1024 * 1024}, /* not in its documentation */

@@ -311,8 +311,8 @@ const struct tdm_provider tdm_provider_postmark = {
     .capabilities = {.name = "Postmark",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_HEADERS |
                             TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS | TDM_CAN_INLINE |
-                            TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_TEMPLATE |
-                            TDM_CAN_SANDBOX,
+                            TDM_CAN_INLINE_NAMES | TDM_CAN_TAGS | TDM_CAN_METADATA |
+                            TDM_CAN_TRACKING | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
                      .max_recipients = 50,
                      .max_size = 10 * 1024 * 1024,
                      .max_tags = 1},

@@ -236,8 +236,8 @@ const struct tdm_provider tdm_provider_resend = {
     .capabilities = {.name = "Resend",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_HEADERS |
                             TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS | TDM_CAN_INLINE |
-                            TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE |
-                            TDM_CAN_IDEMPOTENCY,
+                            TDM_CAN_INLINE_NAMES | TDM_CAN_TAGS | TDM_CAN_METADATA |
+                            TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY,
                      .max_size = 40 * 1024 * 1024},
     .options = resend_options,
     .build = resend_build,

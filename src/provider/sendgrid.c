@@ -429,8 +429,9 @@ const struct tdm_provider tdm_provider_sendgrid = {
     .capabilities = {.name = "SendGrid",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_HEADERS |
                             TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS | TDM_CAN_INLINE |
-                            TDM_CAN_CALENDAR | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING |
-                            TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
+                            TDM_CAN_INLINE_NAMES | TDM_CAN_CALENDAR | TDM_CAN_TAGS |
+                            TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |
+                            TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
                      .max_recipients = 1000,
                      .max_size = 30 * 1024 * 1024,
                      .max_reply_to = 1000,

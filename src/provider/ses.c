@@ -20,6 +20,7 @@
 #define SES_HEADER_VALUE_MAX 995
 #define SES_FILE_NAME_MAX 255
 #define SES_FILE_TYPE_MAX 78
+#define SES_DESCRIPTION_MAX 1000
 #define SES_TAGS_MAX 50
 #define SES_TEXT_MAX 4096
 #define SES_TEMPLATE_DATA_MAX 262144
@@ -79,7 +80,9 @@ static int ses_files_fit(const struct tdm_mail *mail)
         const struct tdm_mail_file *file = &mail->files[i];
         const char *id = file->content_id != NULL ? file->content_id : "";
         const char *name = tdm_build_file_name(file);
-        if (strlen(name) > SES_FILE_NAME_MAX || !ses_is_ascii(name) ||
+        const char *words = file->description != NULL ? file->description : "";
+        if (strlen(words) > SES_DESCRIPTION_MAX || !ses_is_ascii(words) ||
+            strlen(name) > SES_FILE_NAME_MAX || !ses_is_ascii(name) ||
             strlen(file->type) > SES_FILE_TYPE_MAX || strlen(id) > SES_FILE_TYPE_MAX) {
             return 0;
         }
@@ -93,8 +96,8 @@ static int ses_needs_raw(const struct tdm_provider_job *job)
     int is_empty = mail->text == NULL && mail->html == NULL;
     return mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
            mail->message->envelope_to.count > 0 || ses_is_yes(job, "raw") ||
-           !ses_fields_fit(mail) || !ses_files_fit(mail) ||
-           (is_empty && mail->service->template_id == NULL);
+           tdm_mail_uses(mail, TDM_FEATURE_GROUPS) || !ses_fields_fit(mail) ||
+           !ses_files_fit(mail) || (is_empty && mail->service->template_id == NULL);
 }
 
 static void ses_put_addresses(struct tdm_json *json, const struct tdm_provider_job *job,
@@ -150,9 +153,8 @@ static void ses_put_fields(struct tdm_json *json, const struct tdm_mail *mail, j
         tdm_json_put_text(json, one, "ContentType", file->type);
         tdm_json_put_text(json, one, "ContentDisposition",
                           file->is_inline ? "INLINE" : "ATTACHMENT");
-        if (file->is_inline) {
-            tdm_build_put_some(json, one, "ContentId", file->content_id);
-        }
+        tdm_build_put_some(json, one, "ContentId", file->content_id);
+        tdm_build_put_some(json, one, "ContentDescription", file->description);
         tdm_json_put_text(json, one, "ContentTransferEncoding", "BASE64");
         tdm_json_append(json, files, one);
     }
@@ -241,6 +243,17 @@ static void ses_put_marks(struct tdm_json *json, const struct tdm_provider_job *
     }
 }
 
+/* Partitions of AWS, as botocore's endpoints name them; the last fits all. */
+static const struct ses_suffix {
+    const char *prefix;
+    const char *usual;
+    const char *dual;
+} ses_suffixes[] = {
+    {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
+    {"", "amazonaws.com", "api.aws"},
+};
+
 /* The host of the region. Its letters are checked, for they go into the signature. */
 static int ses_add_host(const struct tdm_provider_job *job, struct tdm_buf *host,
                         struct tidymail_error *error)
@@ -257,11 +270,13 @@ static int ses_add_host(const struct tdm_provider_job *job, struct tdm_buf *host
                              "the region of Amazon SES stands behind the @ of the URL",
                              "write it as in ses://ID:SECRET@eu-west-1");
     }
+    int is_dual = ses_is_yes(job, "dual-stack");
+    const struct ses_suffix *suffix = ses_suffixes;
+    while (strncmp(region, suffix->prefix, strlen(suffix->prefix)) != 0) {
+        suffix++;
+    }
     tdm_buf_addf(host, "email%s.%s.%s", ses_is_yes(job, "fips") ? "-fips" : "", region,
-                 ses_is_yes(job, "dual-stack")      ? "api.aws"
-                 : strncmp(region, "cn-", 3) == 0   ? "amazonaws.com.cn"
-                 : strncmp(region, "eusc-", 5) == 0 ? "amazonaws.eu"
-                                                    : "amazonaws.com");
+                 is_dual ? suffix->dual : suffix->usual);
     return TIDYMAIL_OK;
 }
 
@@ -405,6 +420,7 @@ static const struct tdm_answer_row ses_rows[] = {
     {0, "IncompleteSignature", NULL, TDM_MEANS_CREDENTIALS, SES_SECRET_HINT},
     {0, "IncompleteSignatureException", NULL, TDM_MEANS_CREDENTIALS, SES_SECRET_HINT},
     {0, "MissingAuthenticationTokenException", NULL, TDM_MEANS_CREDENTIALS, SES_SECRET_HINT},
+    {0, "RequestTimeTooSkewed", NULL, TDM_MEANS_CREDENTIALS, "set this machine's clock"},
     {0, "RequestExpired", NULL, TDM_MEANS_CREDENTIALS, "set this machine's clock"},
     {0, "AccessDeniedException", NULL, TDM_MEANS_PERMISSION,
      "allow ses:SendEmail and ses:SendRawEmail for the key in its IAM policy"},
@@ -508,7 +524,8 @@ const struct tdm_provider tdm_provider_ses = {
     .capabilities = {.name = "Amazon SES",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
                             TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TEMPLATE,
                      .max_recipients = 50,
                      .max_size = 54 * 1024 * 1024}, /* 40 MB of MIME in base64 */

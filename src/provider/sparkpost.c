@@ -17,6 +17,7 @@
 #include "util/utf8.h"
 
 #define SPARKPOST_CAMPAIGN_MAX 64
+#define SPARKPOST_FILE_NAME_MAX 255
 #define SPARKPOST_DESCRIPTION_MAX 1024
 #define SPARKPOST_METADATA_MAX (10 * 1024)
 #define SPARKPOST_AHEAD_S (3 * 86400)
@@ -33,6 +34,7 @@ static const struct tdm_service_option sparkpost_options[] = {
      "yes: the template's draft is sent"},
     {"initial-open", TDM_OPTION_BOOLEAN, "options/initial_open",
      "no: without the tracking pixel at the top"},
+    TDM_BUILD_INLINE_NAMES,
     {"inline-css", TDM_OPTION_BOOLEAN, "options/inline_css",
      "yes: style sheets become style attributes"},
     {"ip-pool", TDM_OPTION_TEXT, "options/ip_pool", "the pool of addresses to send from"},
@@ -53,13 +55,16 @@ static const struct tdm_service_option sparkpost_options[] = {
 };
 
 /* What the parts cannot say; to them a message without text and HTML is none. */
-static int sparkpost_needs_mime(const struct tdm_mail *mail)
+static int sparkpost_needs_mime(const struct tdm_provider_job *job)
 {
+    const struct tdm_mail *mail = job->mail;
     int is_empty = (mail->text == NULL || mail->text[0] == '\0') &&
                    (mail->html == NULL || mail->html[0] == '\0') &&
                    mail->service->template_id == NULL;
     return mail->needs_raw || mail->sender != NULL || mail->calendar != NULL ||
-           mail->message->envelope_to.count > 0 || is_empty;
+           mail->message->envelope_to.count > 0 || is_empty ||
+           (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT &&
+            mail->service->template_id == NULL && tdm_provider_option(job, "amp-html") == NULL);
 }
 
 /* One recipient; `header_to` NULL where the message says itself what stands in To. An address that is
@@ -102,10 +107,10 @@ static void sparkpost_put_recipients(struct tdm_json *json, const struct tdm_pro
     tdm_buf_init(&shown, job->allocator, SPARKPOST_LIST_MAX);
     tdm_mail_add_mailboxes(&shown, mail->to, 0);
     json->failed |= shown.failed;
-    for (size_t i = 0; sparkpost_needs_mime(mail) && i < mail->recipient_count; i++) {
+    for (size_t i = 0; sparkpost_needs_mime(job) && i < mail->recipient_count; i++) {
         sparkpost_append(json, job, array, mail->recipients[i], NULL, tags);
     }
-    for (int k = 0; !sparkpost_needs_mime(mail) && k < 3; k++) {
+    for (int k = 0; !sparkpost_needs_mime(job) && k < 3; k++) {
         for (size_t i = 0; i < lists[k]->count; i++) {
             sparkpost_append(json, job, array, lists[k]->items[i].spec, tdm_buf_text(&shown), tags);
         }
@@ -126,15 +131,18 @@ static void sparkpost_put_headers(struct tdm_json *json, const struct tdm_provid
     tdm_build_put_filled(json, content, "headers", headers);
 }
 
-static void sparkpost_put_files(struct tdm_json *json, const struct tdm_mail *mail, json_t *content)
+static void sparkpost_put_files(struct tdm_json *json, const struct tdm_provider_job *job,
+                                json_t *content, struct tidymail_error *error)
 {
+    const struct tdm_mail *mail = job->mail;
     json_t *lists[] = {tdm_json_array(json), tdm_json_array(json)};
     for (size_t i = 0; i < mail->file_count; i++) {
         const struct tdm_mail_file *file = &mail->files[i];
+        const char *name = file->is_inline && file->content_id != NULL ? file->content_id
+                                                                       : tdm_build_file_name(file);
         json_t *object = tdm_json_object(json);
-        tdm_json_put_text(json, object, "name",
-                          file->is_inline && file->content_id != NULL ? file->content_id
-                                                                      : tdm_build_file_name(file));
+        tdm_build_check_length(job, "file name", name, SPARKPOST_FILE_NAME_MAX, error);
+        tdm_json_put_text(json, object, "name", name);
         tdm_json_put_text(json, object, "type", file->type);
         tdm_json_put_base64(json, object, "data", file->bytes.data, file->bytes.length);
         tdm_json_append(json, lists[file->is_inline != 0], object);
@@ -167,13 +175,16 @@ static void sparkpost_put_content(struct tdm_json *json, const struct tdm_provid
                                   json_t *content, struct tidymail_error *error)
 {
     const struct tdm_mail *mail = job->mail;
+    if (tdm_build_lost_in_fields(job) != TDM_FEATURE_COUNT) {
+        tdm_build_refuse_beside(job, "the option amp-html", error);
+    }
     tdm_json_put(json, content, "from", tdm_build_mailbox_text(json, job, mail->from, 0));
     tdm_json_put_text(json, content, "subject", mail->subject);
     tdm_build_put_some(json, content, "text", mail->text);
     tdm_build_put_some(json, content, "html", mail->html);
     tdm_build_put_mailbox_list(json, job, content, "reply_to", mail->reply_to, 0);
     sparkpost_put_headers(json, job, content, error);
-    sparkpost_put_files(json, mail, content);
+    sparkpost_put_files(json, job, content, error);
 }
 
 static void sparkpost_put_mime(struct tdm_json *json, const struct tdm_provider_job *job,
@@ -181,6 +192,12 @@ static void sparkpost_put_mime(struct tdm_json *json, const struct tdm_provider_
 {
     struct tdm_buf mime;
     tdm_buf_init(&mime, job->allocator, TDM_HTTP_BODY_MAX);
+    if (tdm_provider_option(job, "amp-html") != NULL) {
+        tdm_error_set(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
+                      "option amp-html: SparkPost does not take this with a message that goes as "
+                      "MIME",
+                      NULL);
+    }
     if (error->kind == TIDYMAIL_OK) {
         tdm_mail_read_raw(job->mail, 0, &mime, error);
     }
@@ -208,7 +225,7 @@ static void sparkpost_put_template(struct tdm_json *json, const struct tdm_provi
                        : mail->field_count > 0                  ? "header fields"
                        : mail->reply_to->count > 0              ? "Reply-To"
                        : mail->cc->count > 0                    ? "Cc"
-                       : sparkpost_needs_mime(mail)             ? "MIME"
+                       : sparkpost_needs_mime(job)              ? "MIME"
                                                                 : NULL;
     if (what != NULL) {
         tdm_error_setf(error, TIDYMAIL_KIND_MESSAGE, TIDYMAIL_PHASE_PREPARE,
@@ -328,7 +345,7 @@ static int sparkpost_build(const struct tdm_provider_job *job, struct tdm_http_r
     json_decref(tags);
     if (mail->service->template_id != NULL) {
         sparkpost_put_template(&json, job, root, content, error);
-    } else if (sparkpost_needs_mime(mail)) {
+    } else if (sparkpost_needs_mime(job)) {
         sparkpost_put_mime(&json, job, content, options, error);
     } else {
         sparkpost_put_content(&json, job, content, error);
@@ -502,7 +519,8 @@ const struct tdm_provider tdm_provider_sparkpost = {
     .capabilities = {.name = "SparkPost",
                      .can = TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER |
                             TDM_CAN_HEADERS | TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS |
-                            TDM_CAN_INLINE | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
+                            TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES | TDM_CAN_PART_FIELDS |
+                            TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |
                             TDM_CAN_SMTPUTF8 | TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING |
                             TDM_CAN_SCHEDULE | TDM_CAN_TEMPLATE | TDM_CAN_SANDBOX,
                      .max_size = 20 * 1024 * 1024,

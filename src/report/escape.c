@@ -1,5 +1,6 @@
 /* escape.c: what a server says, made safe for a terminal, a log and JSON. */
 #include "report/report_data.h"
+#include "util/lines.h"
 
 /* Length of the UTF-8 sequence at `text` if it is valid (RFC 3629) and not a control, else 0. */
 static size_t printable_sequence(const char *text, size_t left)
@@ -35,7 +36,8 @@ void tdm_escape(struct tdm_buf *out, const char *text, size_t length, int keep_l
     static const char hex[] = "0123456789ABCDEF";
     size_t i = 0;
     while (i < length) {
-        size_t plain = printable_sequence(text + i, length - i);
+        size_t plain = tdm_lines_plain(text + i, length - i);
+        plain = plain > 0 ? plain : printable_sequence(text + i, length - i);
         if (plain == 0 && keep_lines && text[i] == '\n') {
             plain = 1;
         }

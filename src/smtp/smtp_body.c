@@ -66,7 +66,7 @@ static void body_trace(tidymail_smtp *smtp, const struct tdm_transaction *t)
     tdm_buf_add_str(note, "[message, ");
     tdm_buf_add_number(note, t->body_bytes);
     tdm_buf_add_str(note, " bytes]");
-    tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT, tdm_buf_text(note), note->length);
+    tdm_smtp_trace_sent(smtp, TIDYMAIL_PHASE_BODY, tdm_buf_text(note), note->length);
 }
 
 /* The line end of the last line; RFC 5321 4.1.1.4: it has one too. */
@@ -83,7 +83,7 @@ static void body_finish(tidymail_smtp *smtp, struct tdm_transaction *t)
     tdm_buf_add(&smtp->out, ".\r\n", 3);
     if (!smtp->out.failed) {
         body_trace(smtp, t);
-        tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT, ".", 1);
+        tdm_smtp_trace_sent(smtp, TIDYMAIL_PHASE_BODY, ".", 1);
         tdm_smtp_enter(smtp, TDM_SMTP_FINAL);
     }
 }
@@ -98,7 +98,7 @@ static void body_finish_chunk(tidymail_smtp *smtp, struct tdm_transaction *t, si
     tdm_buf_add_str(line, "BDAT ");
     tdm_buf_add_number(line, (int64_t)size);
     tdm_buf_add_str(line, t->reading_done ? " LAST" : "");
-    tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT, tdm_buf_text(line), line->length);
+    tdm_smtp_trace_sent(smtp, TIDYMAIL_PHASE_BODY, tdm_buf_text(line), line->length);
     tdm_buf_add_str(line, "\r\n");
     if (line->failed) {
         out->failed = 1;

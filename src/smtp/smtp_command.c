@@ -29,12 +29,22 @@ int tdm_smtp_address_fits(const char *address)
     return !quoted;
 }
 
-void tdm_smtp_trace(tidymail_smtp *smtp, int mark, const char *text, size_t length)
+static void trace_line(tidymail_smtp *smtp, int mark, int phase, const char *text, size_t length)
 {
     if (smtp->options.trace != NULL) {
-        tidymail_smtp_trace line = {mark, smtp->phase, smtp->encrypted, text, length};
+        tidymail_smtp_trace line = {mark, phase, smtp->encrypted, text, length};
         smtp->options.trace(smtp->options.trace_context, &line);
     }
+}
+
+void tdm_smtp_trace(tidymail_smtp *smtp, int mark, const char *text, size_t length)
+{
+    trace_line(smtp, mark, smtp->phase, text, length);
+}
+
+void tdm_smtp_trace_sent(tidymail_smtp *smtp, int phase, const char *text, size_t length)
+{
+    trace_line(smtp, TIDYMAIL_SMTP_MARK_SENT, phase, text, length);
 }
 
 void tdm_smtp_trace_note(tidymail_smtp *smtp, const char *text)
@@ -67,12 +77,9 @@ static void command_end(tidymail_smtp *smtp, enum tdm_smtp_state state, size_t i
         return;
     }
     if (tdm_smtp_expect(smtp, state, index) == 0) {
-        int phase = smtp->phase;
-        smtp->phase = tdm_smtp_rows[state].phase; /* pipelined: it may differ from the state's */
-        tdm_smtp_trace(smtp, TIDYMAIL_SMTP_MARK_SENT,
-                       shown != NULL ? shown : smtp->out.data + begin,
-                       shown != NULL ? strlen(shown) : length);
-        smtp->phase = phase;
+        tdm_smtp_trace_sent(smtp, tdm_smtp_rows[state].phase,
+                            shown != NULL ? shown : smtp->out.data + begin,
+                            shown != NULL ? strlen(shown) : length);
     }
 }
 

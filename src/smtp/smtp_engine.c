@@ -317,6 +317,16 @@ size_t tdm_smtp_room(const tidymail_smtp *smtp)
     return smtp->count < most ? most - smtp->count : 0;
 }
 
+int64_t tdm_smtp_now(const tidymail_smtp *smtp)
+{
+    return smtp->now;
+}
+
+int tdm_smtp_wants_binding(const tidymail_smtp *smtp)
+{
+    return tdm_smtp_wants_login(smtp);
+}
+
 int tdm_smtp_encrypted(const tidymail_smtp *smtp)
 {
     return smtp->encrypted;

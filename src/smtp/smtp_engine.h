@@ -22,6 +22,10 @@ void tdm_smtp_add_note(tidymail_smtp *smtp, const char *text);
 /* How many more messages the engine can make use of now: one at a time up to the login and until the
  * first was answered, then as far as it pipelines or streams, within LIMITS MAILMAX (RFC 9422). */
 size_t tdm_smtp_room(const tidymail_smtp *smtp);
+/* The time of what happens now, as the driver gave it. */
+int64_t tdm_smtp_now(const tidymail_smtp *smtp);
+/* 1 where a login may want what tidymail_smtp_tls_binding takes. */
+int tdm_smtp_wants_binding(const tidymail_smtp *smtp);
 /* 1 once STARTTLS or implicit TLS is complete. */
 int tdm_smtp_encrypted(const tidymail_smtp *smtp);
 

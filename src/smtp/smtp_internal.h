@@ -282,6 +282,8 @@ void tdm_smtp_secret_command(tidymail_smtp *smtp, enum tdm_smtp_state state, con
  * outside a quoted string. */
 int tdm_smtp_address_fits(const char *address);
 void tdm_smtp_trace(tidymail_smtp *smtp, int mark, const char *text, size_t length);
+/* A line that goes out ahead of its turn has the phase of its own. */
+void tdm_smtp_trace_sent(tidymail_smtp *smtp, int phase, const char *text, size_t length);
 void tdm_smtp_trace_note(tidymail_smtp *smtp, const char *text);
 
 /* smtp_verdict.c */

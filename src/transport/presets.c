@@ -14,8 +14,9 @@
 /* Over SMTP the message goes as it is: all that is no wish can be carried. */
 #define PRESET_CAN                                                                                 \
     (TDM_CAN_CC | TDM_CAN_BCC | TDM_CAN_REPLY_TO | TDM_CAN_SENDER | TDM_CAN_HEADERS |              \
-     TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS | TDM_CAN_INLINE | TDM_CAN_CALENDAR |             \
-     TDM_CAN_RAW | TDM_CAN_ENVELOPE | TDM_CAN_SMTPUTF8 | TDM_CAN_DSN)
+     TDM_CAN_TEXT_AND_HTML | TDM_CAN_ATTACHMENTS | TDM_CAN_INLINE | TDM_CAN_INLINE_NAMES |         \
+     TDM_CAN_PART_FIELDS | TDM_CAN_GROUPS | TDM_CAN_CALENDAR | TDM_CAN_RAW | TDM_CAN_ENVELOPE |    \
+     TDM_CAN_SMTPUTF8 | TDM_CAN_DSN)
 
 static const struct tdm_preset presets[] = {
 #define P(word, its_name, host, other, other_host, ports, tls_ports, login, user, form, auth,      \

@@ -13,6 +13,8 @@
 #include "net/link.h"
 #include "transport/transport_smtp.h"
 
+#define TDM_SMTP_ADDRESSES_MAX 8
+
 struct tdm_smtp_own {
     tidymail_transport *transport;
     struct tdm_loop loop;
@@ -31,6 +33,10 @@ struct tdm_smtp_own {
     struct tdm_address source;
     int has_source;
     struct tdm_tls_context *tls_context;
+    /* the server's addresses (the proxy's, where there is one) as they were looked up last */
+    struct tdm_address addresses[TDM_SMTP_ADDRESSES_MAX];
+    size_t address_count;
+    int64_t looked_up_ms;
     struct tdm_smtp_line **lines;
     size_t line_count;
     size_t line_capacity;

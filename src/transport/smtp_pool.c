@@ -417,8 +417,7 @@ void tdm_smtp_pool_wait(struct tdm_smtp_own *own, const struct tdm_job *job, int
     }
     if (own->line_count == 1 && first_ms < 0 && own->lines[0]->under_way > 0 &&
         tdm_link_wait(own->lines[0]->link)) {
-        pool_pump(own);
-        return;
+        return; /* what is left to do is done before the next wait */
     }
     if (own->line_count > 0 || first_ms >= 0) {
         tdm_loop_step(&own->loop);

@@ -125,7 +125,8 @@ struct tidymail_transport {
     struct tdm_job_list ended;   /* by submit, their owner not told yet */
     size_t under_way;            /* submitted, and not in `ended` */
     int closing;
-    int tracing; /* the number of the connection whose lines come */
+    int tracing;        /* the number of the connection whose lines come */
+    int64_t tracing_ms; /* when they came, where that is known; else -1 */
 };
 
 extern const struct tdm_transport_ops tdm_transport_smtp;  /* smtp:// */

@@ -16,7 +16,8 @@
 #define DEFAULT_TIMEOUT_MS ((int64_t)1800 * 1000)
 #define DEFAULT_TLS_TIMEOUT_MS ((int64_t)30 * 1000)
 #define BYTES_PER_SECOND ((int64_t)64 * 1024)
-#define NONCE_BYTES 18 /* 24 characters as base64, which has no comma (RFC 5802 5.1) */
+#define LOOKED_UP_MS 1000 /* how long an answer serves the connections that follow each other */
+#define NONCE_BYTES 18    /* 24 characters as base64, which has no comma (RFC 5802 5.1) */
 
 int64_t tdm_smtp_send_deadline(int64_t now_ms, int64_t timeout_ms, int64_t size)
 {
@@ -36,6 +37,15 @@ static struct tdm_tls_context *smtp_tls(void *owner, struct tidymail_error *erro
         own->tls_context = tdm_open_tls(own->transport, error);
     }
     return own->tls_context;
+}
+
+static void smtp_resolved(void *owner, const struct tdm_address *addresses, size_t count)
+{
+    const struct tdm_smtp_line *line = owner;
+    struct tdm_smtp_own *own = line->own;
+    own->address_count = count < TDM_SMTP_ADDRESSES_MAX ? count : TDM_SMTP_ADDRESSES_MAX;
+    memcpy(own->addresses, addresses, own->address_count * sizeof(*addresses));
+    own->looked_up_ms = own->transport->clock.now_ms();
 }
 
 static void smtp_certificate(void *owner, const struct tdm_certificate *facts)
@@ -59,7 +69,11 @@ static void smtp_trace_line(void *context, int mark, int phase, int encrypted, c
 
 static void smtp_trace(void *context, const tidymail_smtp_trace *line)
 {
+    const struct tdm_smtp_line *own = context;
+    tidymail_transport *transport = own->own->transport;
+    transport->tracing_ms = own->engine != NULL ? tdm_smtp_now(own->engine) : -1;
     smtp_trace_line(context, line->mark, line->phase, line->encrypted, line->text, line->length);
+    transport->tracing_ms = -1;
 }
 
 /* 0, or -1 where there are no random numbers: then there is no SCRAM. */
@@ -97,7 +111,7 @@ static tidymail_smtp *smtp_new_engine(struct tdm_smtp_line *line)
     options.no_partial = !given->partial;
     options.chunking = given->chunking;
     options.lmtp = own->lmtp;
-    options.nonce = smtp_make_nonce(own, nonce) == 0 ? nonce : NULL;
+    options.nonce = login.user != NULL && smtp_make_nonce(own, nonce) == 0 ? nonce : NULL;
     options.reply_timeout_ms = given->reply_timeout_ms;
     options.final_timeout_ms = given->final_timeout_ms;
     options.tls_timeout_ms =
@@ -154,6 +168,11 @@ static int smtp_fill_line(struct tdm_smtp_line *line, struct tdm_job *job)
     options.proxy = own->has_proxy ? &own->proxy : NULL;
     options.connect_timeout_ms = transport->options.connect_timeout_ms;
     options.now_ms = transport->clock.now_ms;
+    options.resolved = smtp_resolved;
+    if (own->address_count > 0 && transport->clock.now_ms() - own->looked_up_ms < LOOKED_UP_MS) {
+        options.addresses = own->addresses;
+        options.address_count = own->address_count;
+    }
     if (transport->trace.line != NULL) {
         options.trace.line = smtp_trace_line;
         options.trace.context = line;
@@ -291,11 +310,10 @@ static void smtp_run(tidymail_transport *transport, int64_t timeout_ms)
         tdm_smtp_pool_pump(own);
         return;
     }
-    tdm_smtp_pool_pump(own);
-    while (transport->ended.first == NULL && transport->under_way > 0 &&
-           (until_ms < 0 || transport->clock.now_ms() < until_ms)) {
+    do {
         tdm_smtp_pool_wait(own, NULL, until_ms);
-    }
+    } while (transport->ended.first == NULL && transport->under_way > 0 &&
+             (until_ms < 0 || transport->clock.now_ms() < until_ms));
 }
 
 static int smtp_fd(tidymail_transport *transport)

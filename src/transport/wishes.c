@@ -30,49 +30,10 @@ void tdm_wishes_note(struct tdm_job *job)
     tdm_buf_clear(&line);
 }
 
-static ptrdiff_t fronted_read(void *context, void *buffer, size_t capacity)
+static void wishes_put(struct tdm_fronted *fronted, struct tdm_job *job)
 {
-    struct tdm_fronted *fronted = context;
-    size_t left = fronted->fields.length - fronted->at;
-    if (left == 0) {
-        return fronted->inner.read(fronted->inner.context, buffer, capacity);
-    }
-    size_t length = left < capacity ? left : capacity;
-    memcpy(buffer, fronted->fields.data + fronted->at, length);
-    fronted->at += length;
-    return (ptrdiff_t)length;
-}
-
-static int fronted_rewind(void *context)
-{
-    struct tdm_fronted *fronted = context;
-    fronted->at = 0;
-    return fronted->inner.rewind(fronted->inner.context);
-}
-
-static int64_t fronted_size(void *context)
-{
-    struct tdm_fronted *fronted = context;
-    int64_t size = fronted->inner.size(fronted->inner.context);
-    return size < 0 ? size : size + (int64_t)fronted->fields.length;
-}
-
-static const char *fronted_error(void *context)
-{
-    struct tdm_fronted *fronted = context;
-    return fronted->inner.error(fronted->inner.context);
-}
-
-static void fronted_put(struct tdm_fronted *fronted, struct tdm_job *job)
-{
-    tidymail_source *source = &job->source;
-    fronted->inner = *source;
     fronted->size = job->envelope.size;
-    source->read = fronted_read;
-    source->rewind = source->rewind != NULL ? fronted_rewind : NULL;
-    source->size = source->size != NULL ? fronted_size : NULL;
-    source->error = source->error != NULL ? fronted_error : NULL;
-    source->context = fronted;
+    tdm_fronted_put(fronted, &job->source);
     if (job->envelope.size >= 0) {
         job->envelope.size += (int64_t)fronted->fields.length;
     }
@@ -95,7 +56,7 @@ int tdm_wishes_begin(tidymail_transport *transport, const struct tdm_capabilitie
         kind = tdm_preset_write_fields(use, wishes, &fronted->fields, &job->report->error);
     }
     if (kind == TIDYMAIL_OK && fronted->fields.length > 0) {
-        fronted_put(fronted, job);
+        wishes_put(fronted, job);
     }
     return kind;
 }

@@ -6,6 +6,7 @@
 #define TDM_TRANSPORT_WISHES_H
 
 #include "provider/provider.h"
+#include "transport/fronted.h"
 #include "transport/transport_impl.h"
 
 /* What can be asked of a way that knows messages only, and has no words for what services do beside
@@ -13,14 +14,6 @@
 #define TDM_CAN_PLAIN                                                                              \
     (~(unsigned)(TDM_CAN_TAGS | TDM_CAN_METADATA | TDM_CAN_TRACKING | TDM_CAN_SCHEDULE |           \
                  TDM_CAN_TEMPLATE | TDM_CAN_IDEMPOTENCY | TDM_CAN_SANDBOX))
-
-/* Header fields in front of the finished message. */
-struct tdm_fronted {
-    struct tdm_buf fields;
-    size_t at;
-    tidymail_source inner; /* the job's own */
-    int64_t size;          /* that of the job's envelope before */
-};
 
 /* Before a job is sent: checks its message's wishes against what the transport's preset, else `plain`,
  * can do. What that cannot is refused (an error in the report) or, with unsupported=drop, left out with a

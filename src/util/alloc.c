@@ -81,8 +81,6 @@ char *tdm_strdup(const tidymail_allocator *allocator, const char *text)
 
 void tdm_wipe(void *block, size_t size)
 {
-    volatile unsigned char *bytes = block;
-    while (size-- > 0) {
-        *bytes++ = 0;
-    }
+    memset(block, 0, size);
+    __asm__ volatile("" : : "r"(block) : "memory"); /* somebody may read it: it is not left out */
 }

@@ -63,9 +63,15 @@ int tdm_buf_reserve(struct tdm_buf *buf, size_t length)
     return 0;
 }
 
+/* 1 where there is room without a look at anything else. */
+static int buf_has_room(const struct tdm_buf *buf, size_t length)
+{
+    return !buf->failed && length < buf->capacity - buf->length && length <= buf->max - buf->length;
+}
+
 int tdm_buf_add(struct tdm_buf *buf, const void *bytes, size_t length)
 {
-    if (tdm_buf_reserve(buf, length) != 0) {
+    if (!buf_has_room(buf, length) && tdm_buf_reserve(buf, length) != 0) {
         return -1;
     }
     if (length > 0) {
@@ -83,7 +89,12 @@ int tdm_buf_add_str(struct tdm_buf *buf, const char *text)
 
 int tdm_buf_add_char(struct tdm_buf *buf, char c)
 {
-    return tdm_buf_add(buf, &c, 1);
+    if (!buf_has_room(buf, 1) && tdm_buf_reserve(buf, 1) != 0) {
+        return -1;
+    }
+    buf->data[buf->length++] = c;
+    buf->data[buf->length] = '\0';
+    return 0;
 }
 
 int tdm_buf_add_number(struct tdm_buf *buf, int64_t number)

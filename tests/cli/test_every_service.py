@@ -81,13 +81,11 @@ def send(url, words, *more):
     return tidymail("send", "--url", url, "--json", *words, *more)
 
 
-# Their APIs have one place for the name and the Content-ID of an image.
-NAMED_BY_ID = {"mailgun", "sparkpost", "mandrill"}
-# Their pages tell no answer for a used up quota.
-NO_QUOTA = {"mailjet", "graph"}
+# Their fields have one place for the name and the Content-ID of an image.
+NAMED_BY_ID = ("mailgun", "sparkpost", "mandrill")
 
 
-def is_read_back(raw, without=(), named_images=True):
+def is_read_back(raw, without=(), image_name="logo.png"):
     message = parsed(raw)
     assert message["Subject"] == "Grüße aus Köln – ¡hola!"
     sender = message["From"].addresses[0]
@@ -118,7 +116,7 @@ def is_read_back(raw, without=(), named_images=True):
         (logo,) = [part for part in leaves if part["Content-ID"] == "<logo@example.com>"]
         assert logo.get_payload(decode=True) == LOGO
         assert logo.get_content_disposition() == "inline"
-        assert (logo.get_filename() == "logo.png") is named_images
+        assert logo.get_filename() == image_name
     return message
 
 
@@ -144,7 +142,7 @@ def test_the_same_message_through_every_service(service, api, files):
     assert {r["outcome"] for r in result["recipients"]} == {"sent"}
     assert result["service_id"] or service == "graph"
     (raw,) = server.messages()
-    message = is_read_back(raw, without, service not in NAMED_BY_ID)
+    message = is_read_back(raw, without)
     if "tags" not in without:
         assert message["X-Double-Tag"] == "welcome"
     envelope = {r["address"] for r in result["recipients"]}
@@ -152,6 +150,47 @@ def test_the_same_message_through_every_service(service, api, files):
         {"doerte@example.org"} if "cc" not in without else set()) | (
         {"eve@example.org"} if "bcc" not in without else set())
     assert KEY not in done.out + done.err
+
+
+@pytest.mark.parametrize("service", NAMED_BY_ID)
+def test_an_image_keeps_its_name_and_all_else_that_was_asked_for(service, api, files):
+    server = api()
+    asked = ["--metadata", "order=7", "--metadata", "größe=ü", "--tag", "second",
+             "--track-opens", "yes", "--track-clicks", "no"]
+    done = send(server.service_url(service), words_for(files), *asked)
+    assert done.status == 0, done.out + done.err
+    (raw,) = server.messages()
+    message = is_read_back(raw)
+    assert b"X-MC-" not in raw
+    marks = {}
+    for name, value in message.items():
+        marks.setdefault(name.lower(), []).append(str(value))
+    text = json.dumps(marks, ensure_ascii=False)
+    assert {"welcome", "second"} <= set(marks["x-double-tag"]), text
+    assert "order" in text and "größe" in text, text
+    # without the name it goes in the service's own fields, and says the same but for the name
+    plain = send(server.service_url(service), words_for(files), *asked,
+                 "--service-option", f"{service}:inline-names=no")
+    assert plain.status == 0, plain.out
+    other = is_read_back(server.messages()[1], image_name="logo@example.com")
+    assert {n: v for n, v in marks.items() if n.startswith("x-double-") and "id" not in n} == {
+        n.lower(): [str(v) for v in other.get_all(n)] for n in other
+        if n.lower().startswith("x-double-") and "id" not in n.lower()}
+
+
+@pytest.mark.parametrize("service", NAMED_BY_ID)
+def test_an_image_that_cannot_keep_its_name_is_refused(service, api, files):
+    server = api()
+    option = {"mailgun": "amp-html=<p>x</p>", "sparkpost": "amp-html=<p>x</p>",
+              "mandrill": "merge-language=handlebars"}[service]
+    words = ["--service-option", f"{service}:{option}"]
+    done = send(server.service_url(service), words_for(files), *words)
+    assert done.status == 65 and server.messages() == []
+    error = done.json["error"]
+    assert "file names of inline images" in error["message"] and "inline-names=no" in error["hint"]
+    done = send(server.service_url(service), words_for(files), *words,
+                "--service-option", f"{service}:inline-names=no")
+    assert done.status == 0, done.out
 
 
 def test_the_same_message_through_smtp(serve, files):
@@ -196,19 +235,52 @@ def test_a_failure_is_named(service, fault, kind, retryable, status, api):
     assert done.json["outcome"] == "failed"
     assert done.status == status
     if fault == "rate-limit" and service in WAITS:
-        assert error["retry_after"] is not None and error["retry_after"] >= 0
+        assert error["retry_after"] is not None and 0 < error["retry_after"] <= 3600, error
     assert KEY not in done.out + done.err
     assert server.messages() == []
 
 
-@pytest.mark.parametrize("service", sorted(set(SERVICES) - NO_QUOTA))
+SMALL = ["--from", "a@example.com", "--to", "b@example.org", "--subject", "x", "--html", "x"]
+# What is used up: the plan's (waiting does not help), or that of a day or month.
+QUOTAS = {"mailgun": True, "sendgrid": False, "ses": True, "postmark": False, "resend": True,
+          "sparkpost": True, "brevo": False, "mailjet": True, "mandrill": False, "mailersend": True,
+          "gmail": False, "graph": False}
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_used_up_quota_is_not_bad_credentials(service, api):
     server = api("--fault", f"{service}: quota")
-    done = send(server.service_url(service),
-                ["--from", "a@example.com", "--to", "b@example.org", "--subject", "x", "--html", "x"])
+    done = send(server.service_url(service), SMALL)
     error = done.json["error"]
-    assert error["kind"] in ("permanent", "temporary") and error["phase"] == "response", error
-    assert error["hint"]
+    retryable = QUOTAS[service]
+    assert (error["kind"], error["phase"], error["retryable"]) == (
+        "temporary" if retryable else "permanent", "response", retryable), error
+    assert any(word in error["hint"] for word in ("plan", "quota", "wait", "full", "credit",
+                                                  "balance")), error
+    assert done.status == (75 if retryable else 65) and server.messages() == []
+
+
+# An answer without the service's body: the status alone says what it is.
+BARE = [("empty 401", "authentication", False, "failed"), ("empty 403", "authentication", False, "failed"),
+        ("empty 400", "permanent", False, "failed"), ("empty 429", "temporary", True, "failed"),
+        ("empty 500", "temporary", True, "failed"), ("empty 503", "temporary", True, "failed"),
+        ("gateway 500", "temporary", True, "failed"), ("gateway 503", "temporary", True, "failed"),
+        ("gateway 504", "temporary", True, "failed"), ("gateway 429", "temporary", True, "failed"),
+        ("gateway 403", "protocol", False, "failed"), ("gateway 404", "protocol", False, "failed"),
+        ("gateway 413", "permanent", False, "failed"), ("gateway 200", "protocol", False, "unknown")]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_answer_without_the_services_body_is_named(service, api):
+    for fault, kind, retryable, outcome in BARE:
+        server = api("--fault", f"{service}: {fault}")
+        done = send(server.service_url(service), SMALL)
+        error = done.json["error"]
+        assert (error["kind"], error["retryable"], done.json["outcome"]) == (
+            kind, retryable, outcome), (fault, error)
+        assert error["hint"] and error["code"] == int(fault[-3:]), (fault, error)
+        assert server.messages() == []
+        assert "<html" not in error["message"].lower(), error
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -240,3 +312,47 @@ def test_an_empty_answer_is_no_success_where_a_body_belongs(service, api):
         assert done.json["outcome"] == "sent"
     else:
         assert done.json["outcome"] == "unknown" and done.json["error"]["kind"] == "protocol"
+
+
+TEAM = "Team Köln: ann@example.org, Bob <bob@example.net>;"
+GROUPED = ["--from", "a@example.com", "--to", TEAM, "--subject", "x", "--html", "x", "--text", "x"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_group_of_addresses_is_shown_or_refused(service, api):
+    row = capabilities()[service]
+    server = api()
+    url = server.service_url(service)
+    done = send(url, GROUPED)
+    if row["features"]["groups"]:
+        assert done.status == 0, done.out
+        (raw,) = server.messages()
+        (group,) = parsed(raw)["To"].groups
+        assert group.display_name == "Team Köln"
+        assert [str(a) for a in group.addresses] == ["ann@example.org", "Bob <bob@example.net>"]
+    else:
+        error = done.json["error"]
+        assert done.status == 65 and server.messages() == []
+        assert "groups of addresses" in error["message"] and "unsupported=drop" in error["hint"]
+        done = send(url + "&unsupported=drop", GROUPED)
+        assert done.status == 0 and any("groups" in note for note in done.json["notes"]), done.out
+        (raw,) = server.messages()
+        assert [a.addr_spec for a in parsed(raw)["To"].addresses] == [
+            "ann@example.org", "bob@example.net"]
+    assert {r["address"] for r in done.json["recipients"]} == {"ann@example.org", "bob@example.net"}
+
+
+@pytest.mark.parametrize("service", NAMED_BY_ID)
+def test_a_message_that_became_mime_is_redirected_like_others(service, api, files):
+    server = api()
+    url = server.service_url(service) + "&redirect=stage@example.org"
+    done = send(url, words_for(files))
+    assert done.status == 0, done.out
+    assert any("redirected to stage@example.org" in note for note in done.json["notes"])
+    (raw,) = server.messages()
+    message = parsed(raw)
+    assert "eve@example.org" in message["X-Redirected-For"]  # nothing tells that it was Bcc
+    assert message["X-Double-Tag"] == "welcome" and message["Bcc"] is None
+    assert b"X-MC-" not in raw
+    (logo,) = [p for p in message.walk() if p["Content-ID"] == "<logo@example.com>"]
+    assert logo.get_filename() == "logo.png"

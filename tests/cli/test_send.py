@@ -362,8 +362,8 @@ def test_trace_into_a_file_that_cannot_be_made():
 
 def test_every_option_of_a_url_is_an_option_of_the_command():
     names = re.findall(r'^X\("([^"]+)"', (ROOT / "src/transport/options.def").read_text(), re.M)
-    text = tidymail("send", "--help").out
-    assert names and all(f"--{name}" in text.split() for name in names)
+    text = tidymail("send", "--help=all").out
+    assert names and [name for name in names if f"--{name}" not in text.split()] == []
 
 
 OFFER = ("S: 220 mx.example.test ESMTP", "C: EHLO *", "S: 250-mx.example.test")

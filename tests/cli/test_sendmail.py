@@ -99,11 +99,12 @@ def test_recipients(place, words, head, expected):
     assert (done.status, done.out, done.err) == (0, "", "")
     assert recipients(place) == expected
     message, = place.server.messages()
-    assert b"eve@" not in message and b"bcc" not in message.lower()
+    assert b"eve@" not in message and b"\nbcc:" not in b"\n" + message.lower()
 
 
 @pytest.mark.parametrize("words, stdin, body", [
     (("b@example.org",), b"X: y\n\none\n.\ntwo\n", b"one\r\n"),
+    (("b@example.org",), b"X: y\n\none\n.", b"one\r\n"),
     (("-i", "b@example.org"), b"X: y\n\none\n.\n..two\n", b"one\r\n.\r\n..two\r\n"),
     (("-oi", "b@example.org"), b"X: y\r\n\r\none\r\n.\r\ntwo\r\n", b"one\r\n.\r\ntwo\r\n"),
     (("b@example.org",), b"X: y\r\n\r\n..one\r\n.\r\ntwo\r\n", b"..one\r\n"),
@@ -116,7 +117,9 @@ def test_recipients(place, words, head, expected):
 ])
 def test_bodies(place, words, stdin, body):
     done = place.run(*words, stdin=stdin)
-    assert (done.status, done.err) == (0, "")
+    assert done.status == 0
+    assert ("lone dot" in done.err) == (b"\n.\n" in stdin.replace(b"\r", b"") and words[0] not in ("-i", "-oi"))
+    assert done.err == "" or len(done.err.splitlines()) == 1
     message, = place.server.messages()
     if body is not None:
         assert body_of(message) == body

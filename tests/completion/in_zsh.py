@@ -10,6 +10,11 @@ import time
 CASES = [("tidymail prov\t", "tidymail providers "),
          ("tidymail send --subj\t", "tidymail send --subject"),
          ("tidymail send --track-opens y\t", "tidymail send --track-opens yes "),
+         ("tidymail bulk --connections 4 --connection-\t", "tidymail bulk --connections 4 --connection-age"),
+         ("tidymail bulk --per-c\t", "tidymail bulk --per-connection"),
+         ("tidymail check --idl\t", "tidymail check --idle-timeout"),
+         ("tidymail check --tls st\t", "tidymail check --tls starttls"),
+         ("tidymail providers mailj\t", "tidymail providers mailjet"),
          ("tidymail serve --requ\t", "tidymail serve --require-auth ")]
 QUIET = "PS1=; unsetopt zle_bracketed_paste prompt_sp; bindkey -e\n"
 

@@ -3,6 +3,7 @@
 the same message, the same meaning. provider_meaning.py says what is the same."""
 
 import collections
+import copy
 import datetime
 import email.utils
 import json
@@ -28,12 +29,15 @@ SERVICES = {
     "mailersend": ("mailersend", "test_api_token", "", "", "x-message-id"),
 }
 # Where tidymail says the same in another way, or more, this makes it say what anymail does.
-AS_ANYMAIL = {"brevo": ("html-from-text", "no"), "sparkpost": ("perform-substitutions", "yes"),
-              "resend": ("tags-in-header", "yes")}
+AS_ANYMAIL = {"brevo": {"html-from-text": "no"}, "resend": {"tags-in-header": "yes"},
+              "sparkpost": {"perform-substitutions": "yes", "inline-names": "no"},
+              "mailgun": {"inline-names": "no"}, "mandrill": {"inline-names": "no"}}
 OTHERS = ("mailtrap", "postal", "scaleway", "unisender-go")
 # Members of esp_extra that are anymail's own, or a request of another kind.
 NOT_EXTRA = {"api_token", "batch_send_mode", "use_dynamic_template", "merge_field_format",
-             "server_token", "template_content", "personalizations", "recipient_metadata"}
+             "personalizations"}
+# The option that has what anymail keeps elsewhere: values that are filled into the caller's own text.
+VALUES = {"brevo": "params", "mailjet": "variables", "sparkpost": "substitution-data"}
 STATUSES = {"sent": ("sent",), "queued": ("sent",), "unknown": ("sent", "unknown", "failed"),
             "rejected": ("failed",), "invalid": ("failed",), "failed": ("failed", "unknown")}
 
@@ -63,11 +67,13 @@ def moment(value):
     return int(parsed.timestamp())
 
 
-def bodies(message):
+def bodies(scheme, message):
     """(text, HTML) of a message; OutOfScope where it has others beside."""
     html = message["body"] if message["content_subtype"] == "html" else None
     text = message["body"] if html is None else None
     for alternative in message.get("alternatives") or []:
+        if alternative["mimetype"] == "text/x-amp-html" and scheme in ("mailgun", "sparkpost"):
+            continue  # an option
         if alternative["mimetype"] != "text/html" or html is not None:
             raise OutOfScope("other-alternatives")
         html = alternative["content"]
@@ -102,7 +108,62 @@ def headers(message):
             yield from ("header", name, str(value))
 
 
+def extra_options(scheme, extra):
+    """What anymail takes as esp_extra and tidymail has an option for; it is taken out of `extra`."""
+    parts = extra.pop("template_content", None)
+    if isinstance(parts, dict):
+        parts = [{"name": name, "content": value} for name, value in parts.items()]
+    if parts is not None:
+        yield from ("option", scheme, "template-content", json.dumps(parts))
+    message = extra.get("message", {})
+    values = message.pop("recipient_metadata", None) if isinstance(message, dict) else None
+    if isinstance(values, dict):
+        values = [{"rcpt": rcpt, "values": value} for rcpt, value in values.items()]
+    if values is not None:
+        yield from ("option", scheme, "recipient-metadata", json.dumps(values))
+    if not message:
+        extra.pop("message", None)
+
+
+def value_options(scheme, message, values):
+    """Values for all recipients, without a template."""
+    if scheme in VALUES:
+        yield from ("option", scheme, VALUES[scheme], json.dumps(values))
+    elif scheme == "mailgun":  # each recipient has the same
+        yield from ("option", scheme, "recipient-variables", json.dumps(
+            {email.utils.parseaddr(address)[1]: values for address in message["to"]}))
+    elif scheme == "mandrill":
+        yield from ("option", scheme, "global-merge-vars", json.dumps(
+            [{"name": name, "content": value} for name, value in values.items()]))
+    else:
+        raise OutOfScope("values-without-template")
+
+
+def recipient_options(scheme, message):
+    """Values for each recipient, where the service makes many messages of one request."""
+    data = message["merge_data"]
+    shared = message.get("merge_global_data") or {}
+    specs = [email.utils.parseaddr(address)[1] for address in message["to"]]
+    if scheme == "mailgun":
+        if message.get("template_id") is not None or message.get("cc") or message.get("bcc"):
+            raise OutOfScope("one-message-for-all")
+        yield from ("option", scheme, "recipient-variables", json.dumps(
+            {spec: {**shared, **data.get(spec, {})} for spec in specs} if data or shared else {}))
+        return
+    yield from ("option", scheme, "merge-vars", json.dumps(
+        [{"rcpt": spec, "vars": [{"name": name, "content": value} for name, value in sorted(data[spec].items())]}
+         for spec in specs if spec in data]))
+    yield from ("option", scheme, "preserve-recipients", "no")
+    if shared and message.get("template_id") is None:
+        yield from value_options(scheme, message, shared)
+
+
 def service_calls(scheme, message):
+    if "merge_data" in message:
+        yield from recipient_options(scheme, message)
+    for alternative in message.get("alternatives") or []:
+        if alternative["mimetype"] == "text/x-amp-html":
+            yield from ("option", scheme, "amp-html", alternative["content"])
     for tag in message.get("tags") or []:
         yield from ("tag", tag)
     for name, value in (message.get("metadata") or {}).items():
@@ -115,15 +176,18 @@ def service_calls(scheme, message):
     values = message.get("merge_global_data")
     if message.get("template_id") is not None:
         yield from ("template", message["template_id"], json.dumps(values) if values else "")
-    elif values:
-        raise OutOfScope("values-without-template")
+    elif values and "merge_data" not in message:
+        yield from value_options(scheme, message, values)
     if message.get("envelope_sender"):
         yield from ("envelope_from", message["envelope_sender"])
-    extra = {k: v for k, v in (message.get("esp_extra") or {}).items() if k != "sender_domain"}
+    extra = copy.deepcopy({k: v for k, v in (message.get("esp_extra") or {}).items()
+                           if k not in ("sender_domain", "server_token")})
+    yield from extra_options(scheme, extra)
     if NOT_EXTRA & (set(extra) | set(extra.get("message", {}))):
         raise OutOfScope("extra-of-anymail")
     if scheme in AS_ANYMAIL and message.get("template_id") is None:
-        yield from ("option", scheme, *AS_ANYMAIL[scheme])
+        for name, value in AS_ANYMAIL[scheme].items():
+            yield from ("option", scheme, name, value)
     if extra:
         yield from ("option", scheme, "extra", json.dumps(extra))
 
@@ -132,13 +196,14 @@ def calls(scheme, message):
     """A message of the suite as calls of setters."""
     if "$error" in message:
         raise OutOfScope("not-recorded")
-    if any(key in message for key in ("merge_data", "merge_metadata", "merge_headers")):
+    own = {key for key in ("merge_data", "merge_metadata", "merge_headers") if key in message}
+    if own and (own != {"merge_data"} or scheme not in ("mailgun", "mandrill")):
         raise OutOfScope("one-message-for-all")
     if len(email.utils.getaddresses([message["from"] or ""])) > 1:
         raise OutOfScope("one-author")
     if message["from"] is None:
         raise OutOfScope("from-is-needed")
-    text, html = bodies(message)
+    text, html = bodies(scheme, message)
     setters = ["from", message["from"]]
     for key in ("to", "cc", "bcc", "reply_to"):
         for address in message[key]:
@@ -150,6 +215,15 @@ def calls(scheme, message):
     if html is None and any(a.get("disposition") == "inline" for a in message.get("attachments") or []):
         setters += ["html", HTML]  # which the library asks for; it is left out of what is compared
     return [*setters, *headers(message), *attachments(message), *service_calls(scheme, message)]
+
+
+def settings_calls(scheme, row):
+    """Settings of anymail that are options of the URL here."""
+    params = (row.get("request") or {}).get("params") or {}
+    if scheme == "ses" and "ConfigurationSetName" in params and "configuration_set_name" not in (
+            row["message"].get("esp_extra") or {}) and "ConfigurationSetName" not in (
+            row["message"].get("esp_extra") or {}):
+        yield from ("option", scheme, "configuration-set", params["ConfigurationSetName"])
 
 
 def answer_of(scheme, row):
@@ -171,6 +245,8 @@ def answer_of(scheme, row):
 def key_of(scheme, row):
     """Some tests of the suite have a key of their own."""
     fields = {name.lower(): value for name, value in (row["request"].get("headers") or {}).items()}
+    if scheme == "postmark" and "x-postmark-server-token" in fields:
+        return fields["x-postmark-server-token"]
     if fields.get("authorization", "").startswith("Bearer "):
         return fields["authorization"].removeprefix("Bearer ")
     return SERVICES[scheme][1]
@@ -266,7 +342,7 @@ def check(scheme, row):
     suite = f"anymail {scheme}"
     secret = SERVICES[scheme][2]
     try:
-        setters = calls(scheme, row["message"])
+        setters = [*calls(scheme, row["message"]), *settings_calls(scheme, row)]
     except OutOfScope as rule:
         return count.listed(f"{suite} requests", str(rule), row)
     if row.get("request") is None:

@@ -16,7 +16,7 @@ MAILBOXES = {"from", "to", "cc", "bcc", "reply_to", "reply_to_list", "sender", "
              "h:sender"}
 TIMES = {"o:deliverytime", "send_at", "start_time", "scheduled_at", "scheduledat"}
 JSON_TEXTS = {"t:variables", "h:x-mailgun-variables", "eventpayload", "x-metadata", "x-tags",
-              "x-mailin-custom", "templatedata"}
+              "x-mailin-custom", "templatedata", "recipient-variables"}
 BASE64 = {"base64content", "content", "data"}
 
 

@@ -47,6 +47,20 @@ static void case_attach(tidymail_message *message, char *value, int is_inline)
     tidymail_message_add_attachment(message, &file);
 }
 
+/* NAME TYPE CID WORDS */
+static void case_describe(tidymail_message *message, char *value)
+{
+    tidymail_attachment file = TIDYMAIL_ATTACHMENT_INIT;
+    file.name = case_word(&value, " ");
+    file.type = case_word(&value, " ");
+    const char *id = case_word(&value, " ");
+    file.content_id = strcmp(id, "-") == 0 ? NULL : id;
+    file.description = strcmp(value, "-") == 0 ? NULL : value;
+    file.bytes = "hi";
+    file.length = 2;
+    tidymail_message_add_attachment(message, &file);
+}
+
 static int case_set_address(tidymail_message *message, const char *word, const char *value)
 {
     static const struct {
@@ -89,6 +103,8 @@ static void case_set(struct provider_case *c, const struct tdm_provider *provide
         tidymail_message_add_header(message, name, line + (*line == ' '));
     } else if (strcmp(word, "attach") == 0 || strcmp(word, "inline") == 0) {
         case_attach(message, line, word[0] == 'i');
+    } else if (strcmp(word, "described") == 0) {
+        case_describe(message, line);
     } else if (strcmp(word, "calendar") == 0) {
         tidymail_message_set_calendar(message, line);
     } else if (strcmp(word, "raw") == 0) {

@@ -7,6 +7,7 @@
  *     header X-Kind: test
  *     attach a.txt text/plain bytes          "-" as name: it has none
  *     inline a.png image/png cid bytes
+ *     described a.txt text/plain cid Words of the description     "-" as either: none; bytes "hi"
  *     raw From: ...\n\nbody
  *     tag k · meta order=7 · opens on · clicks off · send-at 1764003600 · key K · sandbox 1
  *     template 12 {"name": "Ann"} · option name=value

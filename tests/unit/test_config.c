@@ -58,6 +58,10 @@ static const struct {
      "passwordeval \"pass show mail\"\n",
      "smtps://mail.example.com:465", "password-from=command:pass show mail", "ann", NULL},
     {"account a\nhost h\ntls off\ntls_starttls off\n", "smtp://h:25", "tls=none", NULL, NULL},
+    {"account a\nhost h\ntls\ntls_nostarttls\ntls_nocertcheck\nconnect_timeout 5\n",
+     "smtps://h:465", "verify=none connect-timeout=5 reply-timeout=5", NULL, NULL},
+    {"account a\neval printf 'host h\\nport 1\\n'\nuser ann\neval \"echo password 'x  y'\"\n",
+     "smtp://h:25", "tls=starttls", "ann", "x  y"},
     {"account a\nhost h\nuser ann\npassword x\nauth off\n", "smtp://h:25", "tls=opportunistic",
      NULL, NULL},
     {"account a\nhost h\nuser ann\npassword x\n", "smtp://h:25", "tls=starttls", "ann", "x"},
@@ -148,7 +152,11 @@ static const struct {
     {"account a b\n", "line 1: account wants a name"},
     {"account a\naccount a\n", "line 2: there is an account of this name already: a"},
     {"account a : b\n", "line 1: there is no account above named b"},
-    {"account a\neval echo\n", "line 2: eval is not done here"},
+    {"account a\neval\n", "line 2: eval wants a command"},
+    {"account a\neval echo\n", "line 2: the command of eval gives an empty first line"},
+    {"account a\neval echo eval echo host h\n", "line 2: eval says eval"},
+    {"account a\neval echo hots h\n", "line 2: unknown keyword \"hots\""},
+    {"account a\neval echo host h; exit 3\n", "line 2: the command of eval failed"},
     {"account a\nuser a\x07z\n", "line 2: a control byte in the value of user"},
     {"account a\nuser x\n", "!account a has neither url nor host"},
     {"account a\nhost h\nprotocol esmtp\n", "!line 3: protocol is smtp or lmtp"},
@@ -199,6 +207,8 @@ static void test_permissions(void **state)
         {"account a\nhost h\npassword x\n", 0640, 1},
         {"account a\nhost h\npassword x\n", 0604, 1},
         {"account a\nhost h\nuser ann\npasswordeval x\n", 0644, 0},
+        {"account a\nhost h\nuser ann\neval echo password x\n", 0644, 0},
+        {"account a\nhost h\npassword x\neval echo user ann\n", 0644, 1},
         {"account a\nurl sendgrid://KEY@\n", 0644, 1},
         {"account a\nurl smtp://ann:x@h\n", 0644, 1},
         {"account a\nurl smtp://ann@h:587\npassword-from env:X\n", 0644, 0},
@@ -245,6 +255,53 @@ static void test_choice(void **state)
     assert_string_equal(tidymail_account_name(tidymail_config_account_at(config, 3)), "four");
     assert_null(tidymail_config_account_at(config, 4));
     tidymail_config_free(config);
+}
+
+/* What `from` stands for, as with msmtp: patterns of a shell, and user+detail. */
+static void test_patterns_of_senders(void **state)
+{
+    static const struct {
+        const char *from;
+        const char *sender;
+        int is_it;
+    } cases[] = {
+        {"ann@example.org", "Ann@Example.ORG", 1},
+        {"ann@example.org", "ann+list@example.org", 1},
+        {"ANN@example.org", "ann+a+b@EXAMPLE.org", 1},
+        {"ann@example.org", "ann+list@example.com", 0},
+        {"ann@example.org", "anna+list@example.org", 0},
+        {"ann@example.org", "+list@example.org", 0},
+        {"ann@example.org", "ann@example+org", 0},
+        {"ann+a@example.org", "ann+b@example.org", 0},
+        {"ann", "ann+b@example.org", 0},
+        {"*@example.org", "x+y@example.org", 1},
+        {"*@*.org", "ann@a.b.org", 1},
+        {"*@*.org", "ann@a.b.com", 0},
+        {"a?n@example.org", "axn@example.org", 1},
+        {"a?n@example.org", "an@example.org", 0},
+        {"[a-c]nn@example.org", "Bnn@example.org", 1},
+        {"[a-c]nn@example.org", "dnn@example.org", 0},
+        {"[!a-c]nn@example.org", "dnn@example.org", 1},
+        {"[^a-c]nn@example.org", "ann@example.org", 0},
+        {"[]x]nn@example.org", "]nn@example.org", 1},
+        {"[ann@example.org", "[ann@example.org", 1},
+        {"[ann@example.org", "ann@example.org", 0},
+        {"*[0-9]@example.org", "ann7@example.org", 1},
+        {"*[0-9]@example.org", "ann@example.org", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "account a\nhost h\nfrom \"%s\"\n", cases[i].from);
+        config_write(text, 0600);
+        tidymail_config *config = tidymail_config_load(config_path);
+        const tidymail_account *found = tidymail_config_account_from(config, cases[i].sender);
+        if ((found != NULL) != cases[i].is_it) {
+            print_message("from %s, sender %s\n", cases[i].from, cases[i].sender);
+        }
+        assert_int_equal(found != NULL, cases[i].is_it);
+        tidymail_config_free(config);
+    }
 }
 
 static void test_names_and_paths(void **state)
@@ -399,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_wrong_files),
         cmocka_unit_test(test_permissions),
         cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_patterns_of_senders),
         cmocka_unit_test(test_names_and_paths),
         cmocka_unit_test(test_usual_places),
         cmocka_unit_test(test_options_of_the_caller_win),

@@ -542,7 +542,14 @@ static int use_everything(const tidymail_allocator *allocator, const struct fail
     memset(&f, 0, sizeof(f));
     f.message = message_small(allocator);
     tidymail_message_add_header(f.message, "X-Kind", "x");
-    tidymail_message_attach_bytes(f.message, "a.txt", "text/plain", "abc", 3);
+    tidymail_attachment file = TIDYMAIL_ATTACHMENT_INIT;
+    file.name = "a.txt";
+    file.bytes = "abc";
+    file.length = 3;
+    file.content_id = "c1";
+    file.description = "Gr\xc3\xb6\xc3\x9f"
+                       "e";
+    tidymail_message_add_attachment(f.message, &file);
     int kind = fixture_open(&f, allocator);
     tdm_http_request_init(&request, allocator);
     tdm_http_request_set_target(&request, "https://example.com", "/v1");
@@ -550,6 +557,8 @@ static int use_everything(const tidymail_allocator *allocator, const struct fail
     tdm_http_request_add_secret(&request, "Key", "Bearer ", "secret");
     tdm_http_response_init(&response, allocator);
     if (kind == TIDYMAIL_OK) {
+        assert_string_equal(f.mail.files[0].content_id, "c1");
+        assert_string_equal(f.mail.files[0].description, file.description);
         int raw = tdm_mail_read_raw(&f.mail, 1, &request.body, &f.error);
         assert_true(raw == TIDYMAIL_OK || raw == TIDYMAIL_KIND_LOCAL);
         tdm_capabilities_check(&provider.capabilities, &f.mail, 0, NULL, NULL, &f.error);

@@ -30,6 +30,14 @@ static const struct provider_answer_case answers[] = {
      "\"message\":\"Invalid Credentials\"}}",
      "fff", TIDYMAIL_KIND_AUTHENTICATION, 0, -1, "authError", "new access token", NULL,
      "Invalid Credentials"},
+    {400, NULL,
+     "{\"error\":{\"errors\":[{\"domain\":\"global\",\"reason\":\"invalidArgument\",\"message\":"
+     "\"Invalid To header\"}],\"code\":400,\"message\":\"Invalid To header\"}}",
+     "fff", TIDYMAIL_KIND_PERMANENT, 0, -1, "invalidArgument", "recipient's address", NULL, NULL},
+    {403, NULL,
+     "{\"error\":{\"errors\":[{\"domain\":\"usageLimits\",\"reason\":\"quotaExceeded\",\"message\":"
+     "\"x\"}],\"code\":403,\"message\":\"x\"}}",
+     "fff", TIDYMAIL_KIND_TEMPORARY, 1, -1, "quotaExceeded", "next period", NULL, NULL},
     {401, NULL,
      "{\"error\":{\"code\":401,\"message\":\"Request had invalid authentication "
      "credentials.\",\"status\":\"UNAUTHENTICATED\"}}",

@@ -93,6 +93,13 @@ static const struct provider_answer_case answers[] = {
      "\"Please retry again later.\"}}",
      "fff", TIDYMAIL_KIND_TEMPORARY, 1, 3, "TooManyRequests", "slower", NULL,
      "Please retry again later."},
+    {507, NULL,
+     "{\"error\":{\"code\":\"ErrorQuotaExceeded\",\"message\":\"Mailbox has exceeded maximum "
+     "mailbox "
+     "size.\"}}",
+     "fff", TIDYMAIL_KIND_PERMANENT, 0, -1, "ErrorQuotaExceeded", "save-to-sent=no", NULL, NULL},
+    {507, NULL, "", "fff", TIDYMAIL_KIND_PERMANENT, 0, -1, "", "make room", NULL, NULL},
+    {509, "Retry-After: 30\n", "", "fff", TIDYMAIL_KIND_TEMPORARY, 1, 30, "", "slower", NULL, NULL},
     {429, "Retry-After: 10\n",
      "{\"error\":{\"code\":\"ApplicationThrottled\",\"message\":\"Application is over its "
      "MailboxConcurrency limit.\"}}",

@@ -25,7 +25,7 @@ static const struct provider_build_case builds[] = {
      "e\ntext t\nhtml <p>t</p>\nheader X-Kind: t\xc3\xa4st\nheader Message-ID: <1@d.org>\n"
      "tag k\ntag l m\nmeta order=7\nopens on\nclicks off\nsandbox 1\nsend-at 1764003661\n"
      "attach r\xc3\xa4\"1.txt text/plain hi\nattach - application/pdf %PDF\n"
-     "inline a.png image/png logo x",
+     "inline a.png image/png logo x\noption inline-names=no",
      "from==?utf-8?Q?Odes=C3=ADlatel=2C_z?= <s@d.org>|to=A \xc3\x84 <a@x.org>|"
      "to=\"Lee, Ann\" <a2@x.org>|cc=C <c@x.org>|bcc=b@x.org|"
      "h:Reply-To=R <r@d.org>, q@d.org|subject=Gr\xc3\xbc\xc3\x9f"
@@ -69,6 +69,19 @@ static const struct provider_build_case builds[] = {
     {"+key 7d0", "!idempotency keys: Mailgun does not take this"},
     {"+option dkin=yes", "!Mailgun has no option \"dkin\", did you mean dkim?"},
     {"+option dkim=perhaps", "!option dkim of Mailgun: not yes or no"},
+    /* a name that is the Content-ID, and none, are no reason for MIME */
+    {"+html h\ninline logo image/png logo x\ninline - image/png l2 y",
+     SMALL "html=h|inline(logo, image/png)=x|inline(l2, image/png)=y|"},
+    {"+html h\ninline a.png image/png logo x\noption amp-html=<p>x</p>",
+     "!file names of inline images beside their Content-IDs: Mailgun does not take this with the "
+     "option amp-html"},
+    {"+html h\ninline a.png image/png logo x\noption recipient-variables={}",
+     "!Mailgun does not take this with the option recipient-variables"},
+    {"from s@d.org\nto a@x.org\nhtml h\ninline a.png image/png logo x\ntemplate t",
+     "!Mailgun does not take this with a template"},
+    {"+described a.txt text/plain - Words\ntemplate t",
+     "!descriptions of files, and Content-IDs of those that are not inline: Mailgun does not take "
+     "this with a template"},
 };
 
 /* The value of name="..." in a part's head; it ends there. */

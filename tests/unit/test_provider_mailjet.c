@@ -95,6 +95,12 @@ static const struct provider_build_case builds[] = {
      "\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244"
      "\303\244\303\244\303\244",
      "!subject: longer than the 255 characters that Mailjet takes"},
+    {"+option "
+     "url-tags="
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+     "!option url-tags: 257 bytes are more than Mailjet takes (256)"},
 };
 
 static const struct provider_answer_case answers[] = {
@@ -180,6 +186,8 @@ static const struct provider_answer_case answers[] = {
      "8ffc-40f1583ad7bc\",\"ErrorCode\":\"mj-0011\",\"StatusCode\":400,\"ErrorMessage\":\"payload "
      "too big\",\"ErrorRelatedTo\":[\"HTMLPart\",\"TextPart\"]}]}]}",
      "fff", TIDYMAIL_KIND_PERMANENT, 0, -1, "mj-0011", "without attachments", NULL, NULL},
+    {429, NULL, "{\"ErrorMessage\":\"You have reached your daily limit\"}", "fff",
+     TIDYMAIL_KIND_TEMPORARY, 1, -1, "", "next period", NULL, NULL},
     {429, NULL, "Rate limit exceeded", "fff", TIDYMAIL_KIND_TEMPORARY, 1, -1, "", "slower", NULL,
      "Rate limit exceeded"},
     {429, "Retry-After: 7\n", "{\"ErrorMessage\":\"Too many requests\"}", "fff",

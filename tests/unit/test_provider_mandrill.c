@@ -20,7 +20,7 @@ static const struct provider_build_case builds[] = {
      "Gr\303\274\303\237e\ntext t\nhtml <p>t</p>\nheader X-Kind: t\303\244st\nheader Message-ID: "
      "<1@d.org>\ntag k\ntag repeat-user\nmeta order=7\nopens off\nclicks on\nsend-at "
      "1764003661\nattach r\303\244.txt text/plain hi\nattach - application/pdf %PDF\ninline a.png "
-     "image/png a1 hi",
+     "image/png a1 hi\noption inline-names=no",
      "{\"key\":\"KEY-0123456789\",\"message\":{\"from_email\":\"s@d.org\",\"from_name\":"
      "\"Odes\303\255latel, "
      "z\",\"to\":[{\"email\":\"a@x.org\",\"name\":\"A\",\"type\":\"to\"},{\"email\":\"c@x.org\","
@@ -69,12 +69,28 @@ static const struct provider_build_case builds[] = {
      "{\"key\":\"KEY-0123456789\",\"raw_message\":\"From: S <s@d.org>\\r\\nTo: "
      "a@x.org\\r\\n\\r\\nt\\r\\n\",\"to\":[\"z@x.org\"],\"return_path_domain\":\"e.org\"}"},
     {"+envelope-from ", "!reverse-path"},
-    {"+envelope-to z@x.org\ntag k",
-     "!tags: Mandrill does not take this with a message that goes as MIME"},
+    {"raw From: S <s@d.org>\\nTo: a@x.org\\n\\nt\\n\ntag k\ntag l m\nmeta order=7\nmeta "
+     "\303\244=\"\n"
+     "opens on\nclicks off\noption auto-text=yes\noption important=no\noption subaccount=m",
+     "{\"key\":\"KEY-0123456789\",\"raw_message\":\"X-MC-Tags: k\\r\\n ,l m\\r\\n"
+     "X-MC-Metadata: {\\\"order\\\":\\\"7\\\",\\r\\n "
+     "\\\"\\\\u00E4\\\":\\\"\\\\\\\"\\\"}\\r\\nX-MC-Track: opens\\r\\n"
+     "X-MC-Autotext: true\\r\\nX-MC-Important: false\\r\\nX-MC-Subaccount: m\\r\\n"
+     "From: S <s@d.org>\\r\\nTo: a@x.org\\r\\n\\r\\nt\\r\\n\",\"to\":[\"a@x.org\"]}"},
+    {"+html h\ninline a.png image/png logo x\ntemplate t",
+     "!file names of inline images beside their Content-IDs: Mandrill does not take this with a "
+     "template"},
+    {"+html h\ninline a.png image/png logo x\nopens on",
+     "!with a switch for opens or clicks alone"},
+    {"+html h\ninline a.png image/png logo x\noption merge=no", "!does not take this with merge"},
+    {"+html h\ninline a.png image/png logo x\ntag a,b", "!so none may be in a tag"},
+    {"+html h\ninline a.png image/png logo x\ntag \303\244",
+     "!tags: Mandrill takes one line of ASCII"},
+    {"+envelope-to z@x.org\nclicks on", "!of opens or clicks alone: Mandrill does not take this"},
     {"+sender o@d.org\ntemplate t",
      "!templates: Mandrill does not take this with a message that goes as MIME"},
-    {"+inline a.pdf application/pdf a1 x\nhtml x\noption subaccount=m",
-     "!option subaccount: Mandrill does not take this with a message that goes as MIME"},
+    {"+inline a.pdf application/pdf a1 x\nhtml x\noption merge=yes",
+     "!option merge: Mandrill does not take this with a message that goes as MIME"},
     {"raw From: s@d.org\\nTo: a@x.org\\n\\n\377\\n", "!bytes that are not UTF-8"},
     {"+tag _k", "!tags: Mandrill takes 50 characters, and none with _ in front"},
     {"+tag "
@@ -87,6 +103,7 @@ static const struct provider_build_case builds[] = {
     {"+send-at 1796000000", "!scheduled sending: Mandrill keeps a message one year at most"},
     {"+sandbox 1", "!a sandbox mode for one message: Mandrill does not take this"},
     {"+template t [1]", "!template values: not a JSON object"},
+    {"+described a.txt text/plain c1 -\noption merge=no", "!does not take this with merge"},
 };
 
 static const struct provider_answer_case answers[] = {

@@ -65,6 +65,9 @@ static const struct provider_build_case builds[] = {
     {"+to \xc3\xa4@x.org", "!addresses in UTF-8: Postmark does not take this"},
     {"+envelope-from b@d.org", "!an envelope of one's own"},
     {"+option steam=x", "!Postmark has no option \"steam\", did you mean stream?"},
+    {"+described a.txt text/plain - Words", "!descriptions of files, and Content-IDs"},
+    {"+described a.txt text/plain c1 -", "!descriptions of files, and Content-IDs"},
+    {"+cc Team: b@x.org;", "!groups of addresses: Postmark does not take this"},
 };
 
 #define ERROR(code, message) "{\"ErrorCode\":" #code ",\"Message\":\"" message "\"}"

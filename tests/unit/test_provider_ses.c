@@ -88,6 +88,13 @@ static const struct provider_build_case builds[] = {
     {"+sandbox 1", "!a sandbox mode for one message: Amazon SES does not take this"},
     {"+to \xc3\xa4@x.org", "!addresses in UTF-8: Amazon SES does not take this"},
     {"+option tenent=x", "!Amazon SES has no option \"tenent\", did you mean tenant?"},
+    {"+described a.txt text/plain c1 Two words",
+     "{\"FromEmailAddress\":\"s@d.org\"," TO
+     ",\"Content\":{\"Simple\":{\"Subject\":" DATA("Hi") ",\"Body\":{\"Text\":" DATA(
+         "t") "},\"Attachments\":[{\"RawContent\":\"aGk=\",\"FileName\":\"a.txt\","
+              "\"ContentType\":\"text/plain; charset=us-ascii\",\"ContentDisposition\":"
+              "\"ATTACHMENT\",\"ContentId\":\"c1\",\"ContentDescription\":\"Two words\","
+              "\"ContentTransferEncoding\":\"BASE64\"}]}}}"},
 };
 
 /* What Content.Simple has no place for. */
@@ -197,6 +204,11 @@ static void the_request_goes_to_the_region(void **state)
         {"eusc-de-east-1", {NULL, NULL}, "https://email.eusc-de-east-1.amazonaws.eu", NULL},
         {"us-east-1", {fips, yes}, "https://email-fips.us-east-1.amazonaws.com", NULL},
         {"us-east-1", {dual, yes}, "https://email.us-east-1.api.aws", NULL},
+        {"cn-north-1", {dual, yes}, "https://email.cn-north-1.api.amazonwebservices.com.cn", NULL},
+        {"eusc-de-east-1",
+         {dual, yes},
+         "https://email.eusc-de-east-1.api.amazonwebservices.eu",
+         NULL},
         {"us-east-1", {endpoint, here}, "http://127.0.0.1:8025", "/ses/v2/email/outbound-emails"},
         {"us-east-1", {endpoint, there}, "https://ses.example:443", NULL},
         {"us_east", {NULL, NULL}, NULL, NULL},

@@ -26,7 +26,7 @@ static const struct provider_build_case builds[] = {
      "e\ntext t\nhtml <p>t</p>\nheader X-Kind: t\xc3\xa4st\nheader In-Reply-To: <1@d.org>\n"
      "tag k\nmeta order=7\nopens on\nclicks off\nsend-at 1764003661\n"
      "attach r\xc3\xa4.txt text/plain hi\nattach - application/pdf %PDF\n"
-     "inline a.png image/png logo x",
+     "inline a.png image/png logo x\noption inline-names=no",
      "{\"recipients\":[" ONE("a@x.org", ALL) "," ONE("a2@x.org", ALL) "," ONE(
          "c@x.org",
          ALL) "," ONE("b@x.org",
@@ -47,6 +47,11 @@ static const struct provider_build_case builds[] = {
                            "\"campaign_id\":\"k\",\"metadata\":{\"order\":\"7\"},"
                            "\"options\":{\"open_tracking\":true,\"click_tracking\":false,"
                            "\"start_time\":\"2025-11-24T17:01:01+00:00\"}}"},
+    {"+html h\ninline a.png image/png logo x\noption amp-html=<p>x</p>",
+     "!file names of inline images beside their Content-IDs: SparkPost does not take this with the "
+     "option amp-html"},
+    {"+sender b@d.org\noption amp-html=<p>x</p>",
+     "!option amp-html: SparkPost does not take this with a message that goes as MIME"},
     {"+tag k\ntag l",
      "{\"recipients\":[{\"address\":{\"email\":\"a@x.org\",\"header_to\":\"a@x.org\"},"
      "\"tags\":[\"k\",\"l\"]}],\"content\":{" BODY "}}"},
@@ -112,6 +117,13 @@ static const struct provider_build_case builds[] = {
      "!option campaign-id: SparkPost takes 64 bytes"},
     {"+key 7d0", "!idempotency keys: SparkPost does not take this"},
     {"+option campain-id=x", "!SparkPost has no option \"campain-id\", did you mean campaign-id?"},
+    {"+attach "
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+     "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk t/t x",
+     "!file name: 257 bytes are more than SparkPost takes (255)"},
+    {"+cc Team: b@x.org;\noption amp-html=x",
+     "!groups of addresses: SparkPost does not take this with the option amp-html"},
 };
 
 #define ERROR(message) "{\"errors\":[{\"message\":\"" message "\"}]}"

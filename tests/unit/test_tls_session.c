@@ -178,6 +178,27 @@ static void test_sessions_are_resumed(void **state)
     check_resumption(TLS1_2_VERSION);
 }
 
+/* Connections that begin before others have ended: each has a session of its own. */
+static void test_sessions_for_several(void **state)
+{
+    static const struct peer_step *const scripts[] = {hello, hello, NULL};
+    struct tdm_tls_config config = {.ca = ca_path};
+    struct peer peer = {0};
+    struct meeting meeting;
+    struct tdm_tls_context *context = make_context(&config);
+    (void)state;
+    peer_start(&peer, scripts, &good);
+    meet(context, &peer, "mail.example", &meeting); /* two tickets came (OpenSSL's default) */
+    assert_int_equal(meeting.resumed, 0);
+    struct tdm_tls *begun = tdm_tls_new(context, -1, "mail.example");
+    assert_non_null(begun);
+    meet(context, &peer, "mail.example", &meeting);
+    assert_int_equal(meeting.resumed, 1);
+    tdm_tls_free(begun);
+    tdm_tls_context_free(context);
+    peer_stop(&peer);
+}
+
 /* A server that no longer knows the session: a whole handshake, and verified again. */
 static void test_forgotten_session(void **state)
 {
@@ -413,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sessions_are_resumed),
+        cmocka_unit_test(test_sessions_for_several),
         cmocka_unit_test(test_forgotten_session),
         cmocka_unit_test(test_bindings),
         cmocka_unit_test(test_end_point_binding),

@@ -84,6 +84,27 @@ static void test_stale_connections_are_replaced(void **state)
     }
 }
 
+/* Connections that follow each other look the name up once. */
+static void test_one_lookup(void **state)
+{
+    static const struct peer_step *const scripts[] = {plain, plain, NULL};
+    struct peer peer = {0};
+    (void)state;
+    peer_start(&peer, scripts, &good);
+    tidymail_transport *transport =
+        open_with("smtp://localhost:%d?tls=none&per-connection=1", peer.port, NULL);
+    for (int i = 0; i < 2; i++) {
+        tidymail_report *report = send_one(transport);
+        expect_sent(report);
+        assert_int_equal(tidymail_report_phase_ms(report, TIDYMAIL_PHASE_RESOLVE) >= 0, i == 0);
+        assert_true(tidymail_report_phase_ms(report, TIDYMAIL_PHASE_CONNECT) >= 0);
+        tidymail_report_free(report);
+    }
+    tdm_transport_free(transport);
+    peer_stop(&peer);
+    assert_int_equal(peer.connections, 2);
+}
+
 /* Under TLS, with and without close_notify, and with a reset; the new connection resumes the session. */
 static void test_stale_under_tls(void **state)
 {
@@ -384,6 +405,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_stale_connections_are_replaced, expect_no_sigpipe),
+        cmocka_unit_test_teardown(test_one_lookup, expect_no_sigpipe),
         cmocka_unit_test_teardown(test_stale_under_tls, expect_no_sigpipe),
         cmocka_unit_test_teardown(test_replaced_only_once, expect_no_sigpipe),
         cmocka_unit_test_teardown(test_doubt_is_not_repeated, expect_no_sigpipe),
