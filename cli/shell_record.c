@@ -13,6 +13,7 @@
 
 #define RECORD_WAIT_MS 100 /* a shorter pause of the server is none */
 #define RECORD_MAX 100000
+#define RECORD_CHALLENGE "334 PDAucmVjb3JkZWRAZXhhbXBsZT4=" /* <0.recorded@example> */
 
 static void record_lost(struct shell *shell)
 {
@@ -145,6 +146,44 @@ static void record_write_client(FILE *file, const struct shell_event *event)
     } while (left > 0);
 }
 
+static int record_is_scram(const struct shell_event *event)
+{
+    return event->type == SHELL_SENT && record_starts(event->text, "AUTH SCRAM-");
+}
+
+/* A login whose steps both sides make anew each time is written as one by PLAIN, with the same verdict;
+ * 1 where the line is done with. `in_scram` is about the lines of one login. */
+static int record_write_login(FILE *file, const struct shell_event *event, int has_scram,
+                              int *in_scram)
+{
+    static const char hidden[] = "[challenge hidden]";
+    const char *text = event->text;
+    int says_hidden = strlen(text) > 4 && strcmp(text + 4, hidden) == 0;
+    if (record_is_scram(event)) {
+        *in_scram = 1;
+        fputs("C: AUTH PLAIN *\n", file);
+        return 1;
+    }
+    if (*in_scram && event->type != SHELL_CLOSED &&
+        (event->type == SHELL_SENT || record_starts(text, "334"))) {
+        return 1;
+    }
+    *in_scram = 0;
+    if (event->type == SHELL_SENT || event->type == SHELL_CLOSED) {
+        return 0;
+    }
+    if (says_hidden) {
+        fprintf(file, "S: %s\n",
+                text[0] == '2' ? "235 authentication succeeded" : RECORD_CHALLENGE);
+    } else if (has_scram && strlen(text) > 8 &&
+               (record_starts(text + 4, "AUTH ") || record_starts(text + 4, "AUTH="))) {
+        fprintf(file, "S: %.4sAUTH PLAIN\n", text);
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
 /* Who logs in, where somebody did: the words of the login are not known here, and not wanted. */
 static void record_write_head(const struct shell *shell, FILE *file)
 {
@@ -155,7 +194,7 @@ static void record_write_head(const struct shell *shell, FILE *file)
         const struct shell_event *event = &shell->events[i];
         starttls |= event->type == SHELL_SENT && record_starts(event->text, "STARTTLS");
         if (event->type == SHELL_SENT && record_starts(event->text, "AUTH ")) {
-            auth = event->text + 5;
+            auth = record_is_scram(event) ? "PLAIN" : event->text + 5;
             auth_length = strcspn(auth, " ");
         }
     }
@@ -195,7 +234,18 @@ int shell_record_save(const struct shell *shell, const char *path)
         return -1;
     }
     int encrypted = 0;
+    int has_scram = 0;
+    int in_scram = 0;
+    for (size_t i = 0; i < shell->event_count; i++) {
+        has_scram |= record_is_scram(&shell->events[i]);
+    }
     record_write_head(shell, file);
+    if (has_scram) {
+        fputs("# The login was by SCRAM, whose steps are never the same twice: it is written down "
+              "as\n"
+              "# one by PLAIN, with the same verdict.\n",
+              file);
+    }
     for (size_t i = 0; i < shell->event_count; i++) {
         const struct shell_event *event = &shell->events[i];
         if (event->encrypted && !encrypted) {
@@ -204,6 +254,9 @@ int shell_record_save(const struct shell *shell, const char *path)
         }
         if (i > 0) {
             record_write_wait(file, &shell->events[i - 1], event);
+        }
+        if (record_write_login(file, event, has_scram, &in_scram)) {
+            continue;
         }
         if (event->type == SHELL_CLOSED) {
             fputs("@close\n", file);

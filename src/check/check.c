@@ -6,6 +6,7 @@
 #include "client/prepare.h"
 
 #define SUMMARY_MAX 8192
+#define CHECK_REPLY_MS 30000 /* somebody waits for the result; and then another way is tried */
 
 static tidymail_check *check_new(const tidymail_check_options *options,
                                  const tidymail_allocator *allocator)
@@ -182,6 +183,17 @@ static void check_take(tidymail_check *check, struct tdm_check_session *session)
     memset(&session->certificate, 0, sizeof(session->certificate));
 }
 
+/* The hint of a send speaks of its message: here was none. */
+static void check_reword(struct tidymail_error *error)
+{
+    if (error->kind == TIDYMAIL_KIND_CONNECTION &&
+        strstr(tidymail_error_hint(error), "the message was not delivered") != NULL) {
+        tdm_text_set(&error->allocator, &error->hint,
+                     "the server, or something on the way to it, ended the session: try again, and "
+                     "look at the server's log");
+    }
+}
+
 /* The session, and what follows from it; -1: out of memory. */
 static int check_walk(tidymail_check *check, tidymail_transport *transport)
 {
@@ -195,6 +207,7 @@ static int check_walk(tidymail_check *check, tidymail_transport *transport)
         return -1;
     }
     check_take(check, &session);
+    check_reword(&check->report->error);
     tdm_check_fill_stages(check, &session, transport);
     tdm_check_session_clear(&session);
     if (check->report->error.kind != TIDYMAIL_OK) {
@@ -264,6 +277,9 @@ static int check_run(tidymail_check *check, const char *url)
             return -1;
         }
         int is_service = check_is_service(transport);
+        if (!transport->options.reply_timeout_set) { /* none was given: a send waits longer */
+            transport->options.reply_timeout_ms = CHECK_REPLY_MS;
+        }
         check_show(check, is_service ? TDM_CHECK_SERVICE : TDM_CHECK_SESSION);
         if (options->domain != NULL) {
             check_show(check, TDM_CHECK_DOMAIN);

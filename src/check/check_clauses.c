@@ -12,6 +12,7 @@ struct clauses {
     int after_starttls;
     int quit_sent;
     int quit_answered;
+    int quit_code; /* another answer to QUIT; 0: none */
 };
 
 static void clause_warn(const struct clauses *c, int stage, const char *what, const char *line,
@@ -108,8 +109,13 @@ static void clause_line(struct clauses *c, const struct tdm_check_line *line, si
     if (stage == TDM_CHECK_GREETING && words[0] == '\0') {
         clause_warn(c, stage, "the greeting names no host (RFC 5321 4.2)", NULL, NULL);
     }
+    if (stage == TDM_CHECK_RSET && code / 100 != 2) {
+        clause_warn(c, stage, "RSET is refused (RFC 5321 4.1.1.5)", line->text,
+                    "a connection cannot be used for a second message after a refused one");
+    }
     if (stage == TDM_CHECK_QUIT) {
         c->quit_answered |= code == 221;
+        c->quit_code = code;
     } else {
         clause_enhanced(c, stage, code, words, line->text);
     }
@@ -118,7 +124,7 @@ static void clause_line(struct clauses *c, const struct tdm_check_line *line, si
 void tdm_check_clauses(tidymail_check *check, const struct tdm_check_session *session,
                        const tidymail_transport *transport)
 {
-    struct clauses c = {check, "", 0, 0, 0};
+    struct clauses c = {check, "", 0, 0, 0, 0};
     size_t ehlo_lines = 0;
     (void)transport;
     for (size_t i = 0; i < session->count; i++) {
@@ -135,7 +141,9 @@ void tdm_check_clauses(tidymail_check *check, const struct tdm_check_session *se
     if (c.quit_sent && !c.quit_answered) {
         check->stages[TDM_CHECK_QUIT].status = TIDYMAIL_CHECK_OK;
         tdm_check_warn(check, TDM_CHECK_QUIT,
-                       "the server ends the connection without 221 (RFC 5321 4.1.1.10)",
+                       c.quit_code != 0
+                           ? "QUIT is answered by another code than 221 (RFC 5321 4.1.1.10)"
+                           : "the server ends the connection without 221 (RFC 5321 4.1.1.10)",
                        "harmless here: tidymail does not wait for it; clients that do may hang");
     }
 }

@@ -264,6 +264,12 @@ static void stages_mark_failure(tidymail_check *check)
     }
     tdm_buf_reset(&own->advice);
     tdm_buf_add_str(&own->advice, tidymail_error_hint(error));
+    if (stage ==
+        TDM_CHECK_MAIL) { /* what came behind it in the same write says nothing of its own */
+        check->stages[TDM_CHECK_RCPT].status = TIDYMAIL_CHECK_SKIPPED;
+        check->stages[TDM_CHECK_RCPT].ms = -1;
+        tdm_buf_reset(&check->stages[TDM_CHECK_RCPT].detail);
+    }
     for (int i = stage + 1; i < TDM_CHECK_QUIT; i++) {
         if (check->stages[i].status == TIDYMAIL_CHECK_OK &&
             !(i == TDM_CHECK_RSET || i == TDM_CHECK_RCPT || i == TDM_CHECK_MAIL)) {

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "report/hints.h"
 #include "report/report_data.h"
 
 #define SUMMARY_MAX 8192
@@ -167,6 +168,21 @@ static const struct tidymail_recipient *report_spokesman(const tidymail_report *
     return first;
 }
 
+/* What to do about a refusal in a session; what a service's answer means its provider says. */
+static const char *report_recipient_hint(const tidymail_report *report,
+                                         const struct tidymail_recipient *recipient)
+{
+    struct tdm_hint_query query = {recipient->kind,
+                                   recipient->phase,
+                                   recipient->code,
+                                   recipient->enhanced,
+                                   recipient->reply != NULL ? recipient->reply : "",
+                                   report->peer.server};
+    const struct tdm_hint *hint =
+        recipient->phase != TIDYMAIL_PHASE_RESPONSE ? tdm_hint_find(&query) : NULL;
+    return hint != NULL ? hint->text : NULL;
+}
+
 static void report_error_from_recipient(tidymail_report *report,
                                         const struct tidymail_recipient *recipient)
 {
@@ -181,7 +197,8 @@ static void report_error_from_recipient(tidymail_report *report,
         line.data[i] = line.data[i] == '\n' ? ' ' : line.data[i];
     }
     tdm_error_set(error, recipient->kind, recipient->phase,
-                  line.failed ? NULL : tdm_buf_text(&line), NULL);
+                  line.failed ? NULL : tdm_buf_text(&line),
+                  report_recipient_hint(report, recipient));
     tdm_buf_clear(&line);
     error->code = recipient->code;
     error->retryable = recipient->retryable;

@@ -98,3 +98,32 @@ def test_a_bad_url_is_said():
     assert done.status == 78 and found["kind"] == "configuration" and "no host" in found["summary"]
     done = tidymail("check", "memory:")
     assert done.status == 78 and "no session to check" in done.out
+
+
+@pytest.mark.parametrize("rule, stage, status, words", [
+    ("mail: 553 5.7.1 no", "rcpt", "skipped", "not reached"),
+    ("rset: 500 what", "rset", "warning", "RSET is refused (RFC 5321 4.1.1.5)"),
+    ("quit: 250 bye", "quit", "warning", "another code than 221 (RFC 5321 4.1.1.10)"),
+    ("quit: close", "quit", "warning", "ends the connection without 221"),
+])
+def test_a_stage_says_what_it_was(serve, rule, stage, status, words):
+    done = tidymail("check", serve("--fault", rule).url, "--from", "a@example.com", "--to",
+                    "b@example.org", "--json")
+    found = {one["stage"]: one for one in json.loads(done.out)["stages"]}[stage]
+    assert found["status"] == status and words in found["detail"]
+
+
+@pytest.mark.parametrize("rule, words", [
+    ("rcpt: 550 5.7.1 relaying denied", "only after a login"),
+    ("rcpt: 550 5.1.1 gone", "check its spelling"),
+    ("rcpt: 550 no", "does not take mail for this recipient"),
+    ("rcpt: 451 4.7.1 greylisted", "second try in some minutes"),
+    ("ehlo: 502", "neither encrypt nor take a login"),
+    ("ehlo: reset", "ended the session"),
+    ("mail: 503 5.5.1 say EHLO first", "say it first"),
+])
+def test_what_is_wrong_has_a_next_step(serve, rule, words):
+    done = tidymail("check", serve("--fault", rule).url, "--from", "a@example.com", "--to",
+                    "b@example.org", "--json")
+    advice = " ".join(one["advice"] or "" for one in json.loads(done.out)["stages"])
+    assert words in advice and "message was not delivered" not in advice

@@ -328,3 +328,17 @@ def test_an_account_of_the_configuration(serve, tmp_path):
                     stdin=b"NOOP\n")
     assert done.status == 0, done.out + done.err
     assert "235" in done.out and "s3cret-word" not in done.out + done.err
+
+
+@pytest.mark.parametrize("mechanism", ["", " scram-sha-256", " cram-md5", " plain", " login"])
+def test_a_saved_login_can_be_replayed(serve, tmp_path, mechanism):
+    path = tmp_path / "by-hand.scn"
+    server = serve("--user", "ann", "--password", "s3cret-Pa55word")
+    lines = [".ehlo", ".starttls", f".auth{mechanism}", "MAIL FROM:<sender@example.com>",
+             "RCPT TO:<ann@example.org>", "DATA", "x", ".", f".save {path}", "QUIT"]
+    subprocess.run([os.environ["TIDYMAIL_BIN"], "shell", server.url], timeout=60, check=False,
+                   input="\n".join(lines).encode() + b"\n", capture_output=True)
+    text = path.read_text()
+    assert "[challenge hidden]" not in text and "s3cret" not in text
+    done = tidymail("replay", str(path))
+    assert done.status == 0, done.err + text

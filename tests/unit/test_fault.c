@@ -406,7 +406,7 @@ static void test_the_words_of_every_preset_can_be_read(void **state)
         assert_int_equal(tdm_like_offers(like, "AUTH", 1), 1);
         assert_int_equal(tdm_like_offers(like, "STARTTLS", 0), 1);
         assert_int_equal(tdm_like_offers(like, "STARTTLS", 1), 0);
-        assert_int_equal(tdm_like_offers(like, "DELIVERBY", 1), 0);
+        assert_int_equal(tdm_like_offers(like, "FUTURERELEASE", 1), 0);
         for (int stage = 0; stage <= TDM_FAULT_OTHER; stage++) {
             for (int code = 200; code < 600; code++) {
                 const char *words = tdm_like_words(like, (enum tdm_fault_stage)stage, code);
